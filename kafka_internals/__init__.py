@@ -1,0 +1,50 @@
+"""Kafka's internals, alive: a compact, deterministic Kafka in Python, and a course that plays it.
+
+The names below are the front door, in reading order; each is loaded when it is first used, so that
+`import kafka_internals` costs nothing and works on a machine where nothing is installed yet.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# fmt: off
+_HOME = {                                         # what you use first stands first
+    "canonical":        "course.canonical",       # the clusters that every notebook starts from
+    "Cluster":          "cluster.cluster",        # brokers, clients, faults, forks, "why?"
+    "bet":              "course.bet",             # guess first, then run
+    "replica_view":     "viz.replica_view",       # who has which records, and what is committed
+    "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
+    "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
+    "two_futures":      "viz.futures",            # two runs side by side on one clock
+    "legend":           "course.legend",          # how everything looks
+    "why_graph":        "viz.topology",           # the causes behind a value, as a graph
+    "module_map":       "viz.topology",           # the course's modules, and what builds on what
+    "Player":           "viz.player",             # a film, played
+    "TopicPartition":   "common",                 # "orders-0"
+    "RecordBatch":      "record_batch",           # the bytes themselves
+    "Record":           "record_batch",
+    "UnifiedLog":       "storage.unified_log",    # a replica's log
+    "Partition":        "server.partition",       # the high watermark rule
+    "ReplicaManager":   "server.replica_manager", # what a broker does with a request
+    "KafkaProducer":    "clients.kafka_producer", # the sender behind send()
+    "KafkaConsumer":    "clients.kafka_consumer", # the fetcher behind poll()
+    "World":            "sim.world",              # the clock, the agenda, the dice
+    "Trace":            "sim.trace",              # what happened, and what was read
+    "errors":           "errors",                 # Kafka's errors, by name
+    "config":           "config",                 # Kafka's configs, with their validators
+}
+# fmt: on
+_MODULES = ("canonical", "errors", "config")
+__all__ = list(_HOME)                             # noqa: PLE0604
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError("kafka_internals has no %r; there is %s" % (name, ", ".join(_HOME)))
+    module = importlib.import_module("kafka_internals." + _HOME[name])
+    return module if name in _MODULES else getattr(module, name)
+
+
+def __dir__():
+    return sorted(list(globals()) + __all__)

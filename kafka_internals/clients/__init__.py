@@ -1,0 +1,1 @@
+"""KafkaProducer and KafkaConsumer, as cores: the threads behind the calls, without the threads."""

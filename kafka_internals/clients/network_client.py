@@ -1,0 +1,202 @@
+"""NetworkClient and Metadata: what producer and consumer share below their own rules.
+
+It keeps at most so many requests in flight to each broker, closes a connection whose oldest request
+was not answered within `request.timeout.ms`, waits before it connects again, and learns from any
+broker that it can reach who leads which partition.
+"""
+
+from collections import deque
+from typing import Any, Callable, NamedTuple
+
+from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
+from kafka_internals.messages import Request, Response
+from kafka_internals.messages.metadata import MetadataRequest, MetadataResponse
+
+METADATA_RULE = "a client asks any broker who leads what, and again when it was told wrong"
+
+
+class InFlight(NamedTuple):
+    """A request that was sent and not answered yet; `context` is its owner's."""
+
+    request: Request
+    sent_ms: int
+    context: Any
+
+
+class Leadership(NamedTuple):
+    """Who leads a partition, as this client was told."""
+
+    leader: int
+    leader_epoch: int
+
+
+class NetworkClient:
+    """One client's connections and its knowledge of the cluster."""
+
+    def __init__(self, client_id: str, bootstrap: tuple[int, ...], config: Any,
+                 draw: Callable[[int], int]) -> None:
+        self.client_id, self._config, self._draw = client_id, config, draw
+        self.brokers = bootstrap
+        self.leaders: dict[TopicPartition, Leadership] = {}
+        self.partition_counts: dict[str, int] = {}
+        self.unknown_topics: set[str] = set()
+        self._topics: dict[str, None] = {}
+        self._correlation_id = 0
+        self._in_flight: dict[int, deque[InFlight]] = {}
+        self._answered: dict[int, tuple] = {}                # the last answer of each broker
+        self._reconnect: dict[int, tuple[int, int]] = {}     # broker -> (failures, not before ms)
+        self._metadata_wanted, self._metadata_not_before_ms = False, 0
+        self._metadata_old_ms: int | None = None             # when it is `metadata.max.age.ms` old
+        self._metadata_request: str | None = None
+
+    # -- sending ------------------------------------------------------------------------------
+    def send(self, to: int, body: Any, context: Any, now_ms: int, rule: str,
+             reads: tuple) -> list:
+        """Send a request; `reads` is what its sender knew, for "why?".
+
+        The pipeline to this broker is part of that: its last answer made room.
+        """
+        self._correlation_id += 1
+        request = Request.of(self.client_id, self._correlation_id, body)
+        self._in_flight.setdefault(to, deque()).append(InFlight(request, now_ms, context))
+        reads += self._answered.get(to, ())
+        return [Changed(request.id, "asked", None, str(body), rule, reads), Send(to, request)]
+
+    def forget_last(self, to: int) -> None:
+        """The request that was sent last needs no answer (acks=0)."""
+        self._in_flight[to].pop()
+
+    def can_send(self, to: int, now_ms: int, max_in_flight: int = 2 ** 31) -> bool:
+        """No reconnect back-off, and room in the pipeline."""
+        return now_ms >= self._reconnect.get(to, (0, 0))[1] and \
+            len(self._in_flight.get(to, ())) < max_in_flight
+
+    def in_flight_on(self, to: int) -> tuple[InFlight, ...]:
+        """What one broker has not answered, oldest first."""
+        return tuple(self._in_flight.get(to, ()))
+
+    def in_flight_to(self, to: int) -> int:
+        """How many requests one broker has not answered."""
+        return len(self._in_flight.get(to, ()))
+
+    def completed(self, broker: int, response: Response) -> tuple[InFlight, tuple] | None:
+        """Match a response to its request; None for one that was given up.
+
+        With it come the reads of whatever follows: this answer, and the one that came before it.
+        """
+        queue = self._in_flight.get(broker)
+        if not queue or queue[0].request.id != response.request_id:
+            return None
+        self._reconnect.pop(broker, None)
+        before = self._answered.get(broker, ())
+        self._answered[broker] = ((response.request_id, "answer"),)
+        return queue.popleft(), self._answered[broker] + before
+
+    def disconnected(self, broker: int, now_ms: int) -> list[InFlight]:
+        """The connection is gone: back off, ask for metadata, and give back what was in flight."""
+        failures = self._reconnect.get(broker, (0, 0))[0]
+        wait_ms = self._backoff_ms("reconnect.backoff.ms", "reconnect.backoff.max.ms", failures)
+        self._reconnect[broker] = failures + 1, now_ms + wait_ms
+        failed = list(self._in_flight.pop(broker, ()))
+        if any(one.request.id == self._metadata_request for one in failed):
+            self._metadata_request = None
+        self.want_metadata()
+        return [one for one in failed if not isinstance(one.request.body, MetadataRequest)]
+
+    def _backoff_ms(self, base: str, limit: str, failures: int) -> int:
+        """Exponential, with a fifth of jitter to either side (KIP-144, KIP-580)."""
+        longest_ms = max(self._config[base], self._config[limit])
+        wait_ms = min(self._config[base] << min(failures, 20), longest_ms)
+        return wait_ms * (800 + self._draw(401)) // 1000
+
+    def retry_backoff_ms(self, attempts: int) -> int:
+        """How long a batch or a lookup waits before its next attempt."""
+        return self._backoff_ms("retry.backoff.ms", "retry.backoff.max.ms", attempts)
+
+    def timed_out(self, now_ms: int) -> list[int]:
+        """Brokers whose oldest request has waited for `request.timeout.ms`."""
+        limit_ms = now_ms - self._config["request.timeout.ms"]
+        return [to for to, queue in sorted(self._in_flight.items())
+                if queue and queue[0].sent_ms <= limit_ms]
+
+    def give_up(self, broker: int, now_ms: int) -> tuple[list, list[InFlight]]:
+        """Close a connection that does not answer: the effect, and what was in flight on it."""
+        return [Disconnect(broker)], self.disconnected(broker, now_ms)
+
+    # -- metadata -----------------------------------------------------------------------------
+    def add_topic(self, topic: str, reads: tuple) -> list[Changed]:
+        """From now on metadata covers this topic, too."""
+        if topic in self._topics:
+            return []
+        old, self._topics[topic] = tuple(self._topics), None
+        self._metadata_wanted = True
+        return [Changed(self.client_id, "topics", old, tuple(self._topics), METADATA_RULE, reads)]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that this client asks about."""
+        return tuple(self._topics)
+
+    def want_metadata(self) -> None:
+        """What is known is missing something, or was wrong; an answer on its way may tell."""
+        if self._topics and self._metadata_request is None:
+            self._metadata_wanted = True
+
+    def refresh_metadata(self, now_ms: int) -> list:
+        """Ask the least busy broker that can be reached, if something is wanted."""
+        if self._metadata_old_ms is not None and now_ms >= self._metadata_old_ms:
+            self.want_metadata()
+        if not self._metadata_wanted or self._metadata_request is not None \
+                or now_ms < self._metadata_not_before_ms:
+            return []
+        reachable = [to for to in self.brokers if self.can_send(to, now_ms)]
+        if not reachable:
+            return []
+        to = min(reachable, key=lambda broker: (self.in_flight_to(broker), broker))
+        effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
+                            ((self.client_id, "topics"),))
+        self._metadata_request = self._in_flight[to][-1].request.id
+        self._metadata_wanted = False
+        return effects
+
+    def learn(self, reads: tuple, body: MetadataResponse, now_ms: int) -> list[Changed]:
+        """Take over a metadata answer; what it does not know is asked for again, later."""
+        self._metadata_request = None
+        self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(0)
+        self._metadata_old_ms = now_ms + self._config["metadata.max.age.ms"]
+        self.brokers = body.brokers
+        self.unknown_topics = set(body.unknown_topics)
+        changes = []
+        for told in body.partitions:
+            counted = self.partition_counts.get(told.partition.topic, 0)
+            self.partition_counts[told.partition.topic] = max(counted, told.partition.partition + 1)
+            old, new = self.leaders.get(told.partition), Leadership(told.leader, told.leader_epoch)
+            if old != new:
+                self.leaders[told.partition] = new
+                changes.append(Changed(self.client_id, f"leader.{told.partition}",
+                                       old.leader if old else None, new.leader, METADATA_RULE,
+                                       reads))
+        if self.unknown_topics or any(told.leader < 0 for told in body.partitions):
+            self.want_metadata()
+        return changes
+
+    def leader_of(self, partition: TopicPartition) -> Leadership | None:
+        """Who leads the partition, where this client knows of a leader."""
+        known = self.leaders.get(partition)
+        return known if known is not None and known.leader >= 0 else None
+
+    # -- time ---------------------------------------------------------------------------------
+    def next_deadline_ms(self) -> int | None:
+        """When a request times out, a broker may be tried again, or metadata may be asked."""
+        timeout_ms = self._config["request.timeout.ms"]
+        due = [queue[0].sent_ms + timeout_ms for queue in self._in_flight.values() if queue]
+        if self._metadata_wanted and self._metadata_request is None:
+            reachable = min(self._reconnect.get(to, (0, 0))[1] for to in self.brokers)
+            due.append(max(reachable, self._metadata_not_before_ms))
+        elif self._metadata_old_ms is not None and self._metadata_request is None:
+            due.append(self._metadata_old_ms)
+        return min(due, default=None)
+
+    def reachable_from_ms(self, broker: int) -> int:
+        """When the back-off for this broker is over."""
+        return self._reconnect.get(broker, (0, 0))[1]

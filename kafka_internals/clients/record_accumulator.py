@@ -1,0 +1,142 @@
+"""RecordAccumulator and BuiltInPartitioner: where records wait to become batches.
+
+For each partition there is a queue of batches. A record joins the last one if it fits. A batch may
+leave when it is full, when it has waited `linger.ms` since it was created, or when somebody
+flushes; a batch that failed waits for its back-off instead. One drain takes at most one batch of
+each partition, so that no partition starves another.
+"""
+
+from collections import deque
+from typing import Any, Callable, Iterator
+
+from kafka_internals.common import TopicPartition
+from kafka_internals.record_batch import RecordBatchBuilder
+
+
+class ProducerBatch:
+    """A batch on its way from the accumulator to an answer."""
+
+    __slots__ = ("partition", "builder", "records", "created_ms", "attempts", "tried_ms",
+                 "backoff_ms", "data")
+
+    def __init__(self, partition: TopicPartition, batch_size: int, now_ms: int) -> None:
+        self.partition, self.created_ms = partition, now_ms
+        self.builder = RecordBatchBuilder(batch_size)
+        self.records: list[Any] = []
+        self.attempts = self.backoff_ms = 0
+        self.tried_ms = now_ms
+        self.data = None                     # the encoded batch, once it has left for the first time
+
+    def waits_until_ms(self, linger_ms: int) -> int:
+        """When it may leave although it is not full."""
+        return self.tried_ms + self.backoff_ms if self.attempts else self.created_ms + linger_ms
+
+
+class BuiltInPartitioner:
+    """The sticky choice for records without a key: one partition until `batch.size` bytes went.
+
+    It changes only where a batch ends, or at twice the size (KIP-480, KIP-794). Which partition is
+    next is luck; adapting to the load of brokers comes with the module about the broker.
+    """
+
+    def __init__(self, batch_size: int, draw: Callable[[int], int]) -> None:
+        self._batch_size, self._draw = max(batch_size, 1), draw
+        self._partition: int | None = None
+        self._produced_bytes = 0
+
+    def partition(self, partitions: int, available: list[int]) -> int:
+        """The partition that is stuck to now."""
+        if self._partition is None:
+            self._partition = available[self._draw(len(available))] if available \
+                else self._draw(partitions)
+        return self._partition
+
+    def appended(self, size_bytes: int, may_switch: bool) -> None:
+        """Count what went there; let go of the partition when it is time."""
+        self._produced_bytes += size_bytes
+        enough = self._produced_bytes >= self._batch_size and may_switch
+        if enough or self._produced_bytes >= 2 * self._batch_size:
+            self._partition, self._produced_bytes = None, 0
+
+
+class RecordAccumulator:
+    """Queues of batches, by partition, in the order in which partitions were first used."""
+
+    def __init__(self, batch_size: int, linger_ms: int) -> None:
+        self._batch_size, self._linger_ms = batch_size, linger_ms
+        self.queues: dict[TopicPartition, deque[ProducerBatch]] = {}
+        self.muted: set[TopicPartition] = set()
+        self.flushing = 0
+        self._drain_from: dict[int, int] = {}
+
+    def append(self, partition: TopicPartition, record: Any, timestamp_ms: int,
+               now_ms: int) -> int:
+        """Let a record join a batch; gives the bytes by which the batch has grown."""
+        queue = self.queues.setdefault(partition, deque())
+        batch = queue[-1] if queue else None
+        if batch is not None and not batch.builder.has_room_for(
+                record.key, record.value, record.headers, timestamp=timestamp_ms):
+            batch.builder.close_for_appends()
+            batch = None
+        if batch is None or batch.attempts or batch.data is not None:
+            batch = ProducerBatch(partition, self._batch_size, now_ms)
+            queue.append(batch)
+        before = batch.builder.estimated_size_bytes if batch.records else 0
+        batch.builder.append(timestamp_ms, record.key, record.value, record.headers)
+        batch.records.append(record)
+        return batch.builder.estimated_size_bytes - before
+
+    def all_full(self, partition: TopicPartition) -> bool:
+        """True where every batch that waits for this partition is full."""
+        return all(batch.builder.is_full for batch in self.queues.get(partition, ()))
+
+    def is_ready(self, partition: TopicPartition, now_ms: int) -> bool:
+        """True where the first batch of the partition may leave now."""
+        queue = self.queues.get(partition)
+        if not queue or partition in self.muted:
+            return False
+        first = queue[0]
+        if now_ms >= first.waits_until_ms(self._linger_ms):
+            return True
+        return not first.attempts and \
+            (len(queue) > 1 or first.builder.is_full or self.flushing > 0)
+
+    def drain(self, partitions: list[TopicPartition], broker: int, max_size: int,
+              now_ms: int) -> list[ProducerBatch]:
+        """Take the first ready batch of each partition, beginning where the last drain ended.
+
+        Stops before `max_size` bytes, but takes at least one batch.
+        """
+        drained, size = [], 0
+        start = self._drain_from.get(broker, 0)
+        for step in range(len(partitions)):
+            at = (start + step) % len(partitions)
+            partition = partitions[at]
+            if not self.is_ready(partition, now_ms):
+                continue
+            batch = self.queues[partition][0]
+            if drained and size + batch.builder.estimated_size_bytes > max_size:
+                break
+            self._drain_from[broker] = at + 1
+            size += batch.builder.estimated_size_bytes
+            drained.append(self.queues[partition].popleft())
+        return drained
+
+    def reenqueue(self, batch: ProducerBatch, backoff_ms: int, now_ms: int) -> None:
+        """A batch that failed goes back to the front and waits for its back-off."""
+        batch.attempts += 1
+        batch.tried_ms, batch.backoff_ms = now_ms, backoff_ms
+        self.queues[batch.partition].appendleft(batch)
+
+    def expired(self, created_before_ms: int) -> Iterator[ProducerBatch]:
+        """Take out every waiting batch that was created at or before this time."""
+        for queue in self.queues.values():
+            while queue and queue[0].created_ms <= created_before_ms:
+                yield queue.popleft()
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When the next waiting batch may leave that may not leave now."""
+        due = [queue[0].waits_until_ms(self._linger_ms)
+               for partition, queue in self.queues.items()
+               if queue and partition not in self.muted]
+        return min((ms for ms in due if ms > now_ms), default=None)

@@ -1,0 +1,220 @@
+"""What a command has to pass before it is written into the journal.
+
+Each check raises Kafka's own error where Kafka has one, says what was given and what would have
+worked, and changes nothing.
+"""
+
+from difflib import get_close_matches
+from typing import Any, Iterable
+
+from kafka_internals.cluster.handles import Handle
+from kafka_internals.common import LEGAL_TOPIC, TopicPartition, broker_name
+from kafka_internals.config import BROKER_CONFIG, TOPIC_CONFIG
+from kafka_internals.errors import (
+    ConfigException, IllegalStateException, InvalidConfigurationException,
+    InvalidPartitionsException, InvalidReplicationFactorException, InvalidTopicException,
+    TopicExistsException, UnknownTopicOrPartitionException)
+from kafka_internals.server.partition import Rules
+
+UNSAFE = {"high_watermark": ("isr", "leader"), "consumer_reads_to": ("high watermark", "log end"),
+          "acks_all_waits_for": ("high watermark", "append"), "offsets": ("dense", "gap")}
+
+
+def broker_count(brokers: int) -> None:
+    """At least one broker."""
+    if not _whole(brokers) or brokers < 1:
+        raise ValueError(f"brokers={brokers!r}: a cluster has at least 1 broker")
+
+
+def _whole(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
+def given(definition: Any, configs: dict | None, more: dict[str, Any]) -> tuple:
+    """Configs as the learner gave them, checked against their definition."""
+    names = {**(configs or {}), **{name.replace("_", "."): one for name, one in more.items()}}
+    definition.parse(names)
+    return tuple(sorted(names.items()))
+
+
+def broker_configs(configs: dict) -> tuple:
+    """Broker configs, checked."""
+    return given(BROKER_CONFIG, configs, {})
+
+
+def topic_configs(configs: dict) -> tuple:
+    """Topic configs, checked as the controller does: InvalidConfigurationException."""
+    try:
+        return given(TOPIC_CONFIG, configs, {})
+    except ConfigException as error:
+        raise InvalidConfigurationException(str(error)) from error
+
+
+def rules(unsafe: dict[str, str]) -> Rules:
+    """Switches for lessons and tests."""
+    for name, value in unsafe.items():
+        if value not in UNSAFE.get(name, ()):
+            known = "; ".join(f"{n}: {' or '.join(map(repr, v))}" for n, v in UNSAFE.items())
+            raise ValueError(f"unsafe={{{name!r}: {value!r}}} is no switch; there is {known}")
+    return Rules(**unsafe)
+
+
+def new_topic(run: Any, name: str, partitions: int, replication_factor: int) -> None:
+    """Name, number of partitions and replication factor, in the controller's order."""
+    if not isinstance(name, str) or not LEGAL_TOPIC.fullmatch(name) or name in (".", ".."):
+        raise InvalidTopicException(
+            f"topic name {name!r} is illegal: 1 to 249 characters of a-z A-Z 0-9 . _ -, and not "
+            f"'.' or '..'")
+    if name in run.image.topics:
+        raise TopicExistsException(f"Topic '{name}' already exists.")
+    if not _whole(partitions) or partitions < 1:
+        raise InvalidPartitionsException(
+            f"Number of partitions was set to an invalid non-positive value: {partitions!r}")
+    if not _whole(replication_factor) or replication_factor < 1:
+        raise InvalidReplicationFactorException(
+            f"Replication factor must be larger than 0, is {replication_factor!r}")
+    if replication_factor > len(run.brokers):
+        raise InvalidReplicationFactorException(
+            f"Unable to replicate the partition {replication_factor} time(s): The target "
+            f"replication factor of {replication_factor} cannot be reached because only "
+            f"{len(run.brokers)} broker(s) are registered.")
+
+
+def client_id(given: Any, taken: Any) -> None:
+    """A name that no other node has."""
+    if not isinstance(given, str) or not LEGAL_TOPIC.fullmatch(given):
+        raise ConfigException(f"client.id {given!r}: use letters, digits, '.', '_' and '-'")
+    if given in taken:
+        raise ConfigException(f"client.id {given!r} is taken: names tell clients apart in pictures "
+                              f"and forks, so give this one another")
+
+
+def not_negative(name: str, given: Any) -> None:
+    """A number of 0 or more."""
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or given < 0:
+        raise ValueError(f"{name}={given!r}: has to be a number of 0 or more")
+
+
+def per_mille(given: Any) -> None:
+    """A whole number from 0 to 1000."""
+    if not _whole(given) or not 0 <= given <= 1000:
+        raise ValueError(f"per_mille={given!r}: has to be a whole number from 0 to 1000")
+
+
+def predicate(given: Any) -> None:
+    """Something that can be called."""
+    if not callable(given):
+        raise TypeError(f"run_until() takes a function to call again and again, like receipt.done "
+                        f"or lambda: ...; got {given!r}")
+
+
+def broker(run: Any, given: Any) -> Any:
+    """The node of a broker, by id."""
+    if given not in run.brokers or isinstance(given, bool):
+        raise IllegalStateException(f"there is no broker {given!r}; there are "
+                                    f"{', '.join(map(str, run.brokers))}")
+    return run.brokers[given]
+
+
+def broker_state(run: Any, command: str, given: Any, up: bool | None, paused: bool | None) -> None:
+    """A broker in a state in which the command makes sense."""
+    node = broker(run, given)
+    if up is True and not node.up:
+        raise IllegalStateException(f"{command}({given}): broker {given} is {node.state}; "
+                                    f"restart({given}) first")
+    if up is False and node.up:
+        raise IllegalStateException(f"{command}({given}): broker {given} is {node.state}; "
+                                    f"kill({given}), stop({given}) or power_loss({given}) first")
+    if paused is not None and node.paused is not paused:
+        wanted = "it can be resumed only while paused" if paused else f"resume({given}) first"
+        raise IllegalStateException(f"{command}({given}): broker {given} is {node.state}; {wanted}")
+
+
+def node(run: Any, given: Any) -> str:
+    """A node's name, from a broker id, a handle or the name itself."""
+    name = broker_name(given) if _whole(given) else getattr(given, "name", given)
+    if name not in run.world.nodes:
+        raise IllegalStateException(f"there is no node {given!r}; there are "
+                                    f"{', '.join(run.world.nodes)}")
+    return name
+
+
+def sides(run: Any, side: Iterable[Any], other: Iterable[Any]) -> tuple:
+    """Two groups of nodes that have no member in common, in a fixed order."""
+    order = list(run.world.nodes)
+    one, two = (sorted({node(run, member) for member in group}, key=order.index)
+                for group in (side, other))
+    if not one or not two or set(one) & set(two):
+        raise ValueError(f"partition({side!r}, {other!r}): two groups without a common member, "
+                         f"like partition({{1}}, {{2, 3}})")
+    return tuple(one), tuple(two)
+
+
+def message(run: Any, given: Any) -> str:
+    """The identity of a message that has not arrived yet."""
+    kind, _, rest = str(given).partition("-")
+    client, _, number = rest.rpartition(".")
+    if kind not in ("request", "response") or not client or not number.isdecimal():
+        raise ValueError(f"{given!r} is no message: write 'request-producer-1.3', or "
+                         f"'response-producer-1.3' for its answer")
+    about = given if kind == "request" else f"response-{rest}"
+    trace = run.world.trace
+    if trace is not None:
+        for event in reversed(trace.events):
+            if event[5] == about and event[4] in ("request", "response"):
+                raise IllegalStateException(f"{given} has arrived at {event[1] / 1000} ms: fork "
+                                            f"before event {event[0]} to lose it")
+    return given
+
+
+def partition(run: Any, given: Any) -> TopicPartition:
+    """An existing partition, by any of its names."""
+    name = TopicPartition.of(given)
+    topic = run.image.topics.get(name.topic)
+    if topic is None:
+        known = ", ".join(run.image.topics) or "none yet"
+        raise UnknownTopicOrPartitionException(f"there is no topic {name.topic!r}; there is "
+                                               f"{known}")
+    if name.partition >= len(topic.partitions):
+        raise UnknownTopicOrPartitionException(
+            f"{name.topic} has {len(topic.partitions)} partition(s), 0 to "
+            f"{len(topic.partitions) - 1}; asked for {name.partition}")
+    return name
+
+
+def unknown_subject(run: Any, name: Any) -> None:
+    """No snapshot has this name: say the nearest ones."""
+    known = run.subjects()
+    near = get_close_matches(str(name), known, 3) or known[:6]
+    raise IllegalStateException(f"there is nothing called {name!r} to look at; there is "
+                                f"{', '.join(near)}")
+
+
+def handle_here(cluster: Any, handle: Handle) -> Handle:
+    """A handle of this very cluster, not of a fork of it."""
+    if handle.cluster is not cluster:
+        raise IllegalStateException(f"{handle!r} belongs to another cluster: take its twin, "
+                                    f"cluster[{handle.name.replace('-', '_')}]")
+    return handle
+
+
+def known_handle(cluster: Any, handle: Any) -> None:
+    """A handle whose name exists in this cluster at its present position."""
+    if not isinstance(handle, Handle):
+        raise TypeError(f"cluster[...] takes a handle (a topic, producer, consumer, receipt or "
+                        f"application); got {handle!r}")
+    run = cluster.machine
+    there = handle.name in run.image.topics or handle.name in cluster._apps \
+        or run.look(handle.name) is not None
+    if not there:
+        raise IllegalStateException(f"{handle.name} does not exist in this cluster: it was made "
+                                    f"after event {run.world.event}, where this one stands")
+
+
+def event(cluster: Any, given: Any) -> int:
+    """An event of this run: an id, or an event, change, or "why?" that has one."""
+    number = given if _whole(given) else getattr(given, "event", getattr(given, "id", given))
+    if not _whole(number) or not 0 <= number <= cluster.event:
+        raise IllegalStateException(f"fork(at={given!r}): this run has events 1 to "
+                                    f"{cluster.event}; give one of these ids, or 0 for the start")
+    return number

@@ -1,0 +1,421 @@
+"""Cluster: the learner's handle on a run.
+
+Every method either commands (create a topic, send, kill a broker), waits (`run`, `run_until`,
+`get()`, `poll()`) or looks. Commands are checked here, so that a mistake gets Kafka's own error and
+leaves the cluster as it was; then they go into the journal and are carried out. A fork is the same
+journal with another tail, executed again.
+"""
+
+from typing import Any, Callable, Iterable
+
+from kafka_internals.clients.kafka_producer import KafkaProducer
+from kafka_internals.cluster import checks, words
+from kafka_internals.cluster.applications import Application, check_application
+from kafka_internals.cluster.cost_model import CostModel
+from kafka_internals.cluster.floor import has_the_floor, inside_application, refuse_commands
+from kafka_internals.cluster.handles import (
+    App, Call, Consumer, ConsumerRecord, Handle, Producer, Receipt, Topic)
+from kafka_internals.cluster.look import Why, attribute_of
+from kafka_internals.cluster.run import Run, Setup
+from kafka_internals.common import TopicPartition
+from kafka_internals.config import CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
+from kafka_internals.errors import IllegalStateException, KafkaException, TimeoutException
+from kafka_internals.server.partition import Rules
+from kafka_internals.sim import why
+from kafka_internals.sim.invariants import InvariantViolated
+from kafka_internals.sim.journal import Journal
+from kafka_internals.sim.trace import Trace
+from kafka_internals.storage.file_records import log_file, whole_batches
+
+
+class BrokenRunException(KafkaException):
+    """The engine itself failed in this run; the run before that event can be had by a fork."""
+
+
+class Cluster:
+    """Brokers 1 to `brokers`, one seed, virtual time. See the methods for what may be done.
+
+    `configs`: broker configs by Kafka's names. `latency_ms` is one way on every link, `jitter_ms`
+    at most so much more, by the dice. `unsafe`: switches that turn one of Kafka's rules off, for
+    lessons and tests (`Rules`).
+    """
+
+    words = words                             # what films say about changes, events and waits
+
+    def __init__(self, brokers: int = 3, seed: int = 0, *, configs: dict | None = None,
+                 latency_ms: float = 0.5, jitter_ms: float = 0.2, unsafe: dict | None = None,
+                 cost: CostModel = CostModel()) -> None:
+        checks.broker_count(brokers)
+        self._begin(Setup(tuple(range(1, brokers + 1)), seed, round(latency_ms * 1000),
+                          round(jitter_ms * 1000), checks.broker_configs(configs or {}),
+                          checks.rules(unsafe or {}), cost), Journal(), {})
+
+    def _begin(self, setup: Setup, journal: Journal, apps: dict, **options: Any) -> None:
+        self._setup, self._app_functions = setup, apps
+        self._journal: Journal | None = journal     # not executed yet
+        self._options = options
+        self._apps: dict[str, Application] = {}
+        self._app_errors: list[Exception] = []
+        self._broken: tuple[int, Exception] | None = None
+
+    @property
+    def machine(self) -> Run:
+        """The run. A twin executes its journal when it is first touched."""
+        if self._journal is not None:
+            journal, self._journal = self._journal, None
+            prepare = self._options.pop("prepare", None)
+            self._machine = Run(self._setup, apps=self._app_functions, start_app=self._start_app,
+                                **self._options)
+            if prepare is not None:
+                prepare(self._machine)
+            self._machine.replay(journal)
+        return self._machine
+
+    # -- commands: topics and clients ---------------------------------------------------------
+    def create_topic(self, name: str, partitions: int = 1, replication_factor: int = 3,
+                     configs: dict | None = None) -> Topic:
+        """A topic; partition p is led by the p-th broker. `configs` by Kafka's names.
+
+        Errors: InvalidTopicException, TopicExistsException, InvalidPartitionsException,
+        InvalidReplicationFactorException, InvalidConfigurationException.
+        """
+        checks.new_topic(self.machine, name, partitions, replication_factor)
+        given = checks.topic_configs(configs or {})
+        self._command("create_topic", topic=name, partitions=partitions,
+                      replication_factor=replication_factor, configs=given)
+        return Topic(self, name)
+
+    def producer(self, client_id: str | None = None, configs: dict | None = None,
+                 **more: Any) -> Producer:
+        """A KafkaProducer. Configs by Kafka's names in `configs`, or with `_` for `.` as keywords.
+
+        Errors: ConfigException for an unknown name (with the nearest one) or impossible value.
+        """
+        name = self._new_client("producer", client_id)
+        self._command("producer", client_id=name,
+                      configs=checks.given(PRODUCER_CONFIG, configs, more))
+        return Producer(self, name)
+
+    def consumer(self, client_id: str | None = None, configs: dict | None = None,
+                 **more: Any) -> Consumer:
+        """A KafkaConsumer. Note Kafka's default: `auto.offset.reset` is "latest"."""
+        name = self._new_client("consumer", client_id)
+        self._command("consumer", client_id=name,
+                      configs=checks.given(CONSUMER_CONFIG, configs, more))
+        return Consumer(self, name)
+
+    def _new_client(self, kind: str, given: str | None) -> str:
+        taken = self.machine.world.nodes
+        if given is None:
+            number = 1
+            while (given := f"{kind}-{number}") in taken:
+                number += 1
+        checks.client_id(given, taken)
+        return given
+
+    def run_app(self, application: Callable, *handles: Handle) -> App:
+        """Start a generator function as an application; it runs while the cluster runs on."""
+        check_application(application, handles)
+        names = tuple(checks.handle_here(self, handle).name for handle in handles)
+        name = application.__name__
+        if name in self._app_functions and self._app_functions[name] is not application:
+            name = f"{name}-{len(self._app_functions) + 1}"
+        self._ensure_free("run_app()")
+        self._app_functions[name] = application
+        self._command("run_app", app=name, handles=names)
+        self._raise_app_error()
+        return App(self, name)
+
+    def _start_app(self, name: str, handles: tuple[str, ...]) -> None:
+        app = Application(name, self._app_functions[name], [self._handle(h) for h in handles],
+                          self._app_errors.append)
+        self._apps[name] = app
+        for handle in handles:
+            self.machine.clients[handle].after.append(app.advance)
+        app.advance()
+
+    def app_ended(self, name: str) -> bool:
+        """True once the application has returned or raised."""
+        self.machine
+        return self._apps[name].ended
+
+    # -- commands: faults ---------------------------------------------------------------------
+    def kill(self, broker: int) -> None:
+        """The process dies; the page cache, and so every byte written, survives."""
+        self._fault("kill", broker, up=True)
+
+    def stop(self, broker: int) -> None:
+        """A clean shutdown: logs flushed, high watermarks checkpointed."""
+        self._fault("stop", broker, up=True)
+
+    def power_loss(self, broker: int) -> None:
+        """The machine goes dark: what was not flushed is lost, and no connection is closed."""
+        self._fault("power_loss", broker, up=True)
+
+    def lose_disk(self, broker: int) -> None:
+        """The disk is gone, and the broker with it; it can restart with an empty one."""
+        self._fault("lose_disk", broker)
+
+    def pause(self, broker: int) -> None:
+        """The process stands still (a long garbage collection); the clock goes on."""
+        self._fault("pause", broker, up=True, paused=False)
+
+    def resume(self, broker: int) -> None:
+        """A paused broker goes on with what has piled up."""
+        self._fault("resume", broker, up=True, paused=True)
+
+    def restart(self, broker: int) -> None:
+        """The process begins again with what its disk holds. It does not lead its old epoch."""
+        self._fault("restart", broker, up=False)
+
+    def slow(self, broker: int, fetch_ms: int) -> None:
+        """What this broker fetches from others takes `fetch_ms` longer to ask for; 0 ends it."""
+        checks.not_negative("fetch_ms", fetch_ms)
+        self._fault("slow", broker, fetch_ms=fetch_ms)
+
+    def _fault(self, command: str, broker: Any, up: bool | None = None,
+               paused: bool | None = None, **more: Any) -> None:
+        checks.broker_state(self.machine, command, broker, up, paused)
+        self._command(command, broker=broker, **more)
+
+    def partition(self, side: Iterable[Any], other_side: Iterable[Any]) -> None:
+        """Cut every link between two groups of nodes (broker ids or client names), both ways."""
+        names = checks.sides(self.machine, side, other_side)
+        self._command("partition", side=names[0], other_side=names[1])
+
+    def cut(self, sender: Any, receiver: Any) -> None:
+        """Nothing passes from one node to another any more; the other direction stays."""
+        self._command("cut", sender=checks.node(self.machine, sender),
+                      receiver=checks.node(self.machine, receiver))
+
+    def lossy(self, sender: Any, receiver: Any, per_mille: int) -> None:
+        """Of a thousand messages from one node to another so many are lost."""
+        checks.per_mille(per_mille)
+        self._command("lossy", sender=checks.node(self.machine, sender),
+                      receiver=checks.node(self.machine, receiver), per_mille=per_mille)
+
+    def heal(self) -> None:
+        """Every cut and lossy link works again. What was lost stays lost."""
+        self._command("heal")
+
+    def drop(self, message: Any) -> None:
+        """Lose one message by identity ("request-producer-1.3", "response-producer-1.3")."""
+        name = checks.message(self.machine, getattr(message, "subject", message))
+        self._command("drop", message=name)
+
+    # -- the one door for commands ------------------------------------------------------------
+    def _command(self, command: str, **args: Any) -> None:
+        self._ensure_free(f"{command}()")
+        self._guarded(self.machine.execute, command, args)
+        self._raise_app_error()
+
+    def client_call(self, method: str, args: dict) -> None:
+        """A call on a client: a command outside applications, a plain call inside one."""
+        if inside_application():
+            getattr(self.machine, f"_do_{method}")(**args)
+        else:
+            self._command(method, **args)
+
+    def _ensure_free(self, what: str) -> None:
+        """Nobody has the floor, no event is half over, and the engine has not failed."""
+        refuse_commands(what)
+        if self.machine.world.busy:
+            raise IllegalStateException(f"{what} was called from within an event (by a judge or a "
+                                        f"view): it may look, but not command or wait")
+        self._ensure_whole()
+
+    def _guarded(self, act: Callable, *args: Any) -> None:
+        """Let the engine act; where it fails itself, this run is broken from that event on."""
+        try:
+            act(*args)
+        except (InvariantViolated, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._broken = self.machine.world.event, error
+        self._ensure_whole()
+
+    def _ensure_whole(self) -> None:
+        if self._broken is not None:
+            event, error = self._broken
+            raise BrokenRunException(
+                f"the engine failed at event {event} ({type(error).__name__}: {error}); this run "
+                f"cannot go on. The run before it: kept, changed = cluster.fork(at={event - 1})"
+            ) from error
+
+    # -- waits --------------------------------------------------------------------------------
+    def run(self, ms: float) -> None:
+        """Let `ms` milliseconds of virtual time pass."""
+        checks.not_negative("ms", ms)
+        self._ensure_free("run()")
+        self._guarded(self.machine.world.run_to, self.machine.world.now_us + round(ms * 1000))
+        self._raise_app_error()
+
+    def run_until(self, predicate: Callable[[], bool], limit_ms: float = 60_000) -> None:
+        """Let the world go on until `predicate()` is true; TimeoutException after `limit_ms`."""
+        checks.predicate(predicate)
+        self._ensure_free("run_until()")
+        limit_us = self.machine.world.now_us + round(limit_ms * 1000)
+
+        def reached() -> bool:
+            with has_the_floor("a predicate of run_until()"):
+                return bool(predicate())
+
+        if not self._advance(reached, limit_us):
+            raise TimeoutException(
+                f"{limit_ms} ms of virtual time have passed, and "
+                f"{getattr(predicate, '__qualname__', predicate)} is still not true")
+
+    def wait_for(self, call: Call) -> Any:
+        """Let the world go on until a call has ended; its result, or its error."""
+        self._ensure_free("get()")
+        if not self._advance(call.done, None):
+            raise TimeoutException(f"nothing is left to happen that could end {call}")
+        return call.value()
+
+    def _advance(self, reached: Callable[[], bool], limit_us: int | None) -> bool:
+        """Event by event until `reached()`; False where nothing before the limit gets there."""
+        world, errors = self.machine.world, self._app_errors
+        while not reached():
+            due_us = world.next_due_us()
+            if due_us is None or (limit_us is not None and due_us > limit_us):
+                world.now_us = world.now_us if limit_us is None else limit_us
+                return False
+            try:
+                world.step()
+            except (InvariantViolated, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                self._fail(error)
+            if errors:
+                self._raise_app_error()
+        return True
+
+    def _raise_app_error(self) -> None:
+        if self._app_errors:
+            raise self._app_errors.pop(0)
+
+    # -- looking ------------------------------------------------------------------------------
+    @property
+    def now_ms(self) -> float:
+        """Virtual time since the start, in ms."""
+        return self.machine.world.now_us / 1000
+
+    @property
+    def event(self) -> int:
+        """Id of the last event."""
+        return self.machine.world.event
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that has happened."""
+        return self.machine.world.trace
+
+    @property
+    def journal(self) -> Journal:
+        """Everything that was commanded."""
+        return self.machine.journal()
+
+    @property
+    def setup(self) -> Setup:
+        """What this run depends on beside its journal."""
+        return self._setup
+
+    def subjects(self) -> list[str]:
+        """Names of everything that can be looked at or asked about."""
+        return self.machine.subjects()
+
+    def look(self, subject: Any) -> Any:
+        """The frozen snapshot of a subject: "orders-0@1", "broker-1", "producer-1", a receipt."""
+        name = getattr(subject, "name", subject)
+        found = self.machine.look(name)
+        if found is None:
+            checks.unknown_subject(self.machine, name)
+        return found
+
+    def log(self, partition: Any, broker: int) -> list[ConsumerRecord]:
+        """The records in one broker's log, as they lie on its disk, whether it runs or not."""
+        name = self.partition_named(partition)
+        node = checks.broker(self.machine, broker)
+        return [ConsumerRecord.decoded((*name, *record))
+                for batch in whole_batches(node.disk.read(log_file(name)))
+                for record in batch.records()]
+
+    def why(self, subject: Any, attribute: str | None = None) -> Why:
+        """Why a value is what it is: its rule, the chain behind it, and what it waits for."""
+        name = getattr(subject, "name", subject)
+        snapshot = self.look(name)
+        attribute = attribute or ("high_watermark" if "@" in name else "state")
+        value = attribute_of(snapshot, attribute, name)
+        waits = tuple(words.wait(one, self.machine.current) for one in getattr(snapshot, "waits", ())
+                      if one.attribute == attribute)
+        return Why.of(why.explain(self.trace, name, attribute, value, waits, self.event),
+                      self.trace)
+
+    # -- the same run, again ------------------------------------------------------------------
+    def again(self, *, upto: int | None = None, without: frozenset[int] = frozenset(),
+              journal: Journal | None = None, prepare: Callable[[Run], None] | None = None,
+              traced: bool = True) -> "Cluster":
+        """A twin: this run executed again, up to an event, without some, or by another journal."""
+        if journal is None:
+            journal = self.machine.journal()
+        if upto is not None:
+            journal = journal.up_to(upto)
+        if without:
+            journal = journal._replace(altered_at=min(without))
+        twin = object.__new__(Cluster)
+        twin._begin(self._setup, journal, self._app_functions, traced=traced,
+                    without=without, prepare=prepare)
+        return twin
+
+    def fork(self, at: Any) -> tuple["Cluster", "Cluster"]:
+        """Two clusters that share every event up to `at` (an id, or anything that has one).
+
+        The first keeps the old tail, the second has none and stands right after `at`: what you
+        command it is the other future. Handles have twins: `changed[producer]`.
+        """
+        event = checks.event(self, at)
+        self._ensure_free("fork()")
+        changed = self.again(upto=event)
+        changed.machine
+        return self.again(), changed
+
+    def __getitem__(self, handle: Handle) -> Any:
+        """The twin of a handle in this cluster, by its name."""
+        checks.known_handle(self, handle)
+        twin = object.__new__(type(handle))
+        twin.__dict__.update(handle.__dict__, cluster=self)
+        return twin
+
+    def film(self, view: Any, *subjects: Any, **options: Any) -> Any:
+        """Film this run with a view: a Player. See `View.film` for the options."""
+        with has_the_floor("a view"):
+            return view.film(self, *subjects, **options)
+
+    # -- what handles ask ---------------------------------------------------------------------
+    def _handle(self, name: str) -> Handle:
+        kind = Producer if isinstance(self.machine.core(name), KafkaProducer) else Consumer
+        return kind(self, name)
+
+    def core_of(self, client: str) -> Any:
+        """The core behind a client's handle."""
+        return self.machine.core(client)
+
+    def calls_of(self, client: str) -> list:
+        """The calls that a client was asked for, in order."""
+        core = self.machine.core(client)
+        return core.records if isinstance(core, KafkaProducer) else core.polls
+
+    def flushed(self, producer: str) -> None:
+        """A flush has ended."""
+        self.machine.core(producer).flushed()
+
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return len(self.machine.image.topics[topic].partitions)
+
+    def partition_named(self, given: Any) -> TopicPartition:
+        """A partition by any of its names; the topic has to exist."""
+        return checks.partition(self.machine, given)

@@ -1,0 +1,240 @@
+"""What a learner holds: topics, producers, consumers, and the calls that they made.
+
+A handle is a name in a cluster and holds nothing else, so that its twin in a fork is found by that
+name. A call (a receipt, a poll, a flush) is done some time later. Outside an application `get()`
+and `poll()` let the world go on until then; inside one they give the call itself, to be yielded.
+"""
+
+from typing import Any, Iterable, NamedTuple
+
+from kafka_internals.cluster.floor import check_call, inside_application
+from kafka_internals.common import TopicPartition
+from kafka_internals.errors import IllegalStateException, SerializationException
+
+
+class RecordMetadata(NamedTuple):
+    """Where a record is: `offset` is -1 after acks=0; `timestamp` in epoch ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+class ConsumerRecord(NamedTuple):
+    """One record as text. `timestamp` in epoch ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str | None
+    value: str | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+    @classmethod
+    def decoded(cls, record: tuple) -> "ConsumerRecord":
+        """StringDeserializer: UTF-8; what is not gets U+FFFD, as in Java."""
+        *place, key, value, headers = record
+        return cls(*place, _text(key), _text(value), headers)
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def serialized(what: str, given: Any) -> bytes | None:
+    """StringSerializer and ByteArraySerializer; anything else is a SerializationException."""
+    if given is None or isinstance(given, bytes):
+        return given
+    if isinstance(given, str):
+        return given.encode()
+    raise SerializationException(
+        f"a {what} of type {type(given).__name__} cannot be serialized: give text, bytes or None; "
+        f"str({given!r}) would do")
+
+
+class Handle:
+    """A name in a cluster."""
+
+    def __init__(self, cluster: Any, name: str) -> None:
+        self.cluster, self.name = cluster, name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Call(Handle):
+    """Something that was asked for and is done some time later."""
+
+    def done(self) -> bool:
+        """True once it has ended, well or badly."""
+        return self._one().state not in ("waiting", "polling")
+
+    def value(self) -> Any:
+        """The result, or Kafka's error, raised. IllegalStateException while it is not done."""
+        if not self.done():
+            raise IllegalStateException(f"{self.name} is not done yet: call get(), or run on")
+        return self._value()
+
+    def get(self) -> Any:
+        """Let the world go on until this is done, then the result or the error."""
+        if inside_application():
+            return self
+        return self.cluster.wait_for(self)
+
+    def _value(self) -> Any:
+        raise NotImplementedError
+
+    def _one(self) -> Any:
+        client, _, number = self.name.partition("#")
+        return self.cluster.calls_of(client)[int(number) - 1]
+
+
+class Receipt(Call):
+    """One sent record. `get()` gives its RecordMetadata, or raises Kafka's error by name."""
+
+    def _value(self) -> RecordMetadata:
+        record = self._one()
+        if record.error is not None:
+            raise record.error
+        return RecordMetadata(record.topic, record.placed.partition, record.offset,
+                              record.timestamp_ms)
+
+
+class Poll(Call):
+    """One `poll()` inside an application. It is not the records: those come from `yield`."""
+
+    def _value(self) -> list[ConsumerRecord]:
+        call = self._one()
+        if call.error is not None:
+            raise call.error
+        return [ConsumerRecord.decoded(record) for record in call.records]
+
+    def _forgotten(self, *_: Any) -> Any:
+        raise IllegalStateException("inside an application poll() gives the call, not the records: "
+                                    "write `records = yield consumer.poll(...)`")
+
+    __iter__ = __len__ = __getitem__ = __bool__ = _forgotten
+
+
+class Flush(Call):
+    """One `flush()`: done when every record sent before it is answered."""
+
+    def __init__(self, cluster: Any, name: str, upto: int) -> None:
+        super().__init__(cluster, name)
+        self._upto = upto
+
+    def done(self) -> bool:
+        return all(record.state != "waiting"
+                   for record in self.cluster.calls_of(self.name)[:self._upto])
+
+    def _value(self) -> None:
+        self.cluster.flushed(self.name)
+
+
+class Topic(Handle):
+    """A topic that was created. `topic[0]` names its partition, e.g. for `assign`."""
+
+    def __getitem__(self, partition: int) -> TopicPartition:
+        count = self.cluster.partitions_of(self.name)
+        if not 0 <= partition < count:
+            raise IndexError(f"{self.name} has {count} partitions, 0 to {count - 1}; asked for "
+                             f"{partition}")
+        return TopicPartition(self.name, partition)
+
+
+class Producer(Handle):
+    """KafkaProducer. Keys and values are text (UTF-8), bytes or None."""
+
+    def send(self, topic: str, value: Any = None, *, key: Any = None, partition: int | None = None,
+             timestamp: int | None = None,
+             headers: Iterable[tuple[str, bytes | None]] = ()) -> Receipt:
+        """Hand a record to the client. It takes no virtual time; the receipt tells what became.
+
+        `timestamp` in epoch ms (default: now). Errors: SerializationException at once; everything
+        else from `receipt.get()`.
+        """
+        check_call(self, "send()")
+        args = {"producer": self.name, "topic": str(getattr(topic, "name", topic)),
+                "key": serialized("key", key), "value": serialized("value", value),
+                "headers": tuple((str(name), serialized("header", data)) for name, data in headers),
+                "partition": partition, "timestamp": timestamp}
+        self.cluster.client_call("send", args)
+        return Receipt(self.cluster, f"{self.name}#{len(self.cluster.calls_of(self.name))}")
+
+    def flush(self) -> Any:
+        """Send everything now and wait until all of it is answered."""
+        check_call(self, "flush()")
+        self.cluster.client_call("flush", {"producer": self.name})
+        return Flush(self.cluster, self.name, len(self.cluster.calls_of(self.name))).get()
+
+
+class Consumer(Handle):
+    """KafkaConsumer with assigned partitions; groups come with their module."""
+
+    def assign(self, *partitions: Any) -> None:
+        """Read exactly these partitions: "orders-0", a TopicPartition, or several of them."""
+        check_call(self, "assign()")
+        given = partitions[0] if len(partitions) == 1 and isinstance(partitions[0], list) \
+            else partitions
+        names = tuple(tuple(self.cluster.partition_named(one)) for one in given)
+        self.cluster.client_call("assign", {"consumer": self.name, "partitions": names})
+
+    def seek(self, partition: Any, offset: int) -> None:
+        """Let the next record be the one at `offset`."""
+        if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+            raise ValueError(f"seek offset must not be a negative number: {offset!r}")
+        self._seek(partition, offset)
+
+    def seek_to_beginning(self, partition: Any) -> None:
+        """Let the next record be the first that there is."""
+        self._seek(partition, "earliest")
+
+    def seek_to_end(self, partition: Any) -> None:
+        """Let the next record be the first that is committed after this."""
+        self._seek(partition, "latest")
+
+    def _seek(self, partition: Any, to: int | str) -> None:
+        check_call(self, "seek()")
+        name = self._assigned(partition)
+        self.cluster.client_call("seek", {"consumer": self.name, "partition": tuple(name),
+                                          "to": to})
+
+    def _assigned(self, partition: Any) -> TopicPartition:
+        name, core = TopicPartition.of(partition), self.cluster.core_of(self.name)
+        if name not in core.assignment:
+            raise IllegalStateException(
+                f"No current assignment for partition {name}: {self.name} has "
+                f"{', '.join(map(str, core.assignment)) or 'none'}; call assign({str(name)!r})")
+        return name
+
+    def position(self, partition: Any) -> int | None:
+        """Offset of the next record that `poll()` gives; None before there is one."""
+        return self.cluster.core_of(self.name).position(self._assigned(partition))
+
+    def poll(self, timeout_ms: int = 500) -> Any:
+        """Records from the positions on: as soon as there are any, or none after `timeout_ms`.
+
+        Errors: IllegalStateException without an assignment, OffsetOutOfRangeException and
+        NoOffsetForPartitionException where `auto.offset.reset` is "none".
+        """
+        check_call(self, "poll()")
+        core = self.cluster.core_of(self.name)
+        if not core.assignment:
+            raise IllegalStateException("Consumer is not subscribed to any topics or assigned any "
+                                        "partitions: call assign('orders-0') first")
+        if timeout_ms < 0:
+            raise ValueError(f"Timeout must not be negative: {timeout_ms} ms")
+        if core.polls and core.polls[-1].state == "polling":
+            raise IllegalStateException(f"{self.name} is in poll() already: one thread, one call")
+        self.cluster.client_call("poll", {"consumer": self.name, "timeout_ms": timeout_ms})
+        return Poll(self.cluster, f"{self.name}#{len(core.polls)}").get()
+
+
+class App(Handle):
+    """An application that runs on its own; `done()` tells whether it has ended."""
+
+    def done(self) -> bool:
+        """True once the generator has returned or raised."""
+        return self.cluster.app_ended(self.name)

@@ -1,0 +1,194 @@
+"""Kafka's invariants, as judges. Each looks only at what changed (facts: A.19 of the checker).
+
+There is no controller yet, so the in-sync replica set is the one that a topic began with.
+"""
+
+from typing import Any, Callable
+
+from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.cluster.run import Run
+from kafka_internals.messages.produce import ALL_ISR_ACKS
+from kafka_internals.sim.invariants import InvariantViolated, Trial
+from kafka_internals.sim.trace import Change
+
+Look = Callable[[str], Any]
+LOSES_BYTES = ("without power", "without disk")
+
+
+def _replica(subject: str) -> tuple[TopicPartition, int]:
+    name, _, broker = subject.rpartition("@")
+    return TopicPartition.of(name), int(broker)
+
+
+class ValidHighWatermark:
+    """The leader's high watermark is never above the log end of an ISR member.
+
+    Without a controller a leader goes on believing what a member had before it lost its bytes, so
+    such a member is excused until it has fetched from the high watermark on again.
+    """
+
+    watches = frozenset({"high_watermark", "log_end_offset", "remote_log_end_offset", "state"})
+
+    def __init__(self) -> None:
+        self._lost_bytes: set[str] = set()
+        self._excused: set[str] = set()
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A mark that rises; the other attributes tell who is excused."""
+        if change.attribute == "state":
+            if change.new in LOSES_BYTES:
+                self._lost_bytes.add(change.subject)
+            return None
+        partition, broker = _replica(change.subject)
+        if change.attribute == "log_end_offset":
+            if change.old is None and broker_name(broker) in self._lost_bytes:
+                self._excused.add(change.subject)
+            return None
+        leader = look(change.subject)
+        if leader is None or leader.role != "leader":
+            return None
+        if change.attribute == "high_watermark":
+            return self._too_high(partition, leader, look)
+        name = replica_name(partition, int(change.attribute.rpartition(".")[2]))
+        fetcher = look(name)                  # a fetch from before the loss may still arrive
+        if fetcher is not None and fetcher.log_end_offset >= change.new >= leader.high_watermark:
+            self._excused.discard(name)
+        return None
+
+    def _too_high(self, partition: TopicPartition, leader: Any, look: Look) -> str | None:
+        for member in leader.isr:
+            name = replica_name(partition, member)
+            one = look(name)
+            if one is not None and name not in self._excused \
+                    and one.log_end_offset < leader.high_watermark:
+                return (f"{partition}: the high watermark is {leader.high_watermark}, but broker "
+                        f"{member} of the ISR has only what is below {one.log_end_offset}")
+        return None
+
+
+class NoDirtyRead:
+    """A consumer's position never passes the highest high watermark that there was."""
+
+    watches = frozenset({"position", "high_watermark"})
+
+    def __init__(self) -> None:
+        self._highest: dict[TopicPartition, int] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A position that moved by reading, not by a seek."""
+        if change.attribute == "high_watermark":
+            partition, _ = _replica(change.subject)
+            self._highest[partition] = max(self._highest.get(partition, 0), change.new)
+            return None
+        if not change.reads or not change.reads[0][1].startswith("buffered"):
+            return None
+        partition = TopicPartition.of(change.attribute.partition(".")[2])
+        if change.new <= self._highest.get(partition, 0):
+            return None
+        return (f"{change.subject} has read {partition} up to {change.new}, above the high "
+                f"watermark {self._highest.get(partition, 0)}: what it read may still be lost")
+
+
+class OffsetsDense:
+    """Every batch begins where the log ended: no offset is given twice, none is left out."""
+
+    watches = frozenset({"log_end_offset"})
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """The batches that this change appended."""
+        if "@" not in change.subject or change.old is None:
+            return None
+        replica = look(change.subject)
+        if replica is None:
+            return None
+        end = change.new
+        for batch in reversed(list(replica.batches)):
+            if batch.base_offset < change.old:
+                break
+            if batch.last_offset + 1 != end:
+                return (f"{change.subject}: a batch ends at {batch.last_offset}, the next begins "
+                        f"at {end}")
+            end = batch.base_offset
+        return None if end == change.old else \
+            f"{change.subject}: the log ended at {change.old}, the next batch begins at {end}"
+
+
+class AckedNeverLost:
+    """What was acknowledged with acks=all is in the log of a member of the ISR.
+
+    A log has everything below its end, so the highest acknowledged offset speaks for the rest. A
+    member that is down still has its disk. Lost means that no member's disk holds the record.
+    """
+
+    watches = frozenset({"offset", "state"})
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._acked: dict[TopicPartition, tuple[int, str]] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A fresh acknowledgement, or a broker that went down."""
+        if change.attribute == "offset":
+            self._acknowledged(change, look)
+        elif not change.subject.startswith("broker-") or change.new == "running":
+            return None
+        for partition, (offset, receipt) in self._acked.items():
+            ends = (self._run.log_end_on_disk(partition, broker)
+                    for broker in self._run.isr_of(partition))
+            if max(ends) <= offset:
+                return (f"{receipt} was acknowledged at offset {offset} of {partition}, and no "
+                        f"member of the ISR has it")
+        return None
+
+    def _acknowledged(self, change: Change, look: Look) -> None:
+        client = change.subject.partition("#")[0]
+        if self._run.core(client).config["acks"] == ALL_ISR_ACKS:
+            partition = look(change.subject).partition
+            before, _ = self._acked.get(partition, (-1, ""))
+            if change.new > before:
+                self._acked[partition] = change.new, change.subject
+
+
+def put_on_trial(run: Run, extra: tuple = ()) -> None:
+    """Judge every event of a run from now on, by every invariant; a violation is raised."""
+    judges = [ValidHighWatermark(), NoDirtyRead(), OffsetsDense(), AckedNeverLost(run), *extra]
+    trial = Trial(run.world.trace, run.look, judges)
+    run.world.after_event.append(trial.after_event)
+
+
+class NoSilentChange:
+    """Every snapshot that differs from the one before has a `Changed` of its subject.
+
+    Not a rule of Kafka's but of this engine's: "why?" is complete only if nothing changes without
+    saying so. It rebuilds every snapshot after every event, so it is for tests.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._changes = run, len(run.world.trace.changes)
+        self._seen = {subject: self._still(subject) for subject in run.subjects()}
+
+    def _still(self, subject: str) -> Any:
+        """A snapshot without what it waits for, which follows from the rest."""
+        snapshot = self._run.look(subject)
+        return snapshot._replace(waits=()) if hasattr(snapshot, "waits") else snapshot
+
+    def after_event(self, event: int) -> None:
+        """Compare everything with what it was, and each change with what it says."""
+        changes = self._run.world.trace.changes
+        said = {(change[1], change[2]): change[4] for change in changes[self._changes:]}
+        self._changes = len(changes)
+        named = {subject for subject, _ in said}
+        for subject in self._run.subjects():
+            before, now = self._seen.get(subject), self._still(subject)
+            if before != now and subject not in named:
+                self._violated(event, f"{subject} was {before} and is {now}")
+            self._seen[subject] = now
+        for (subject, attribute), new in said.items():
+            if subject in self._seen and self._run.look(subject) is not None:
+                if (value := self._run.current(subject, attribute)) != new:
+                    self._violated(event, f"{attribute} of {subject} was said to be {new!r} and "
+                                          f"is {value!r}")
+
+    @staticmethod
+    def _violated(event: int, sentence: str) -> None:
+        raise InvariantViolated("NoSilentChange", event, sentence)

@@ -1,0 +1,110 @@
+"""Plain words for subjects, attributes, changes and waits: what "why?" and the event log say.
+
+One table of sentences, used by the text form of "why?" and by every film. Kafka's terms stay as
+they are; numbers are always the ones that were read.
+"""
+
+from typing import Any, Callable
+
+from kafka_internals.common import TopicPartition, Wait
+from kafka_internals.sim.trace import Change, Event, Flight
+
+ATTRIBUTES = {
+    "log_end_offset": "log end offset", "high_watermark": "high watermark", "state": "state",
+    "role": "role", "position": "position", "buffered": "records buffered", "offset": "offset",
+    "accumulator": "records waiting", "leader": "leader", "topics": "topics of interest",
+    "remote_log_end_offset": "known log end offset", "assignment": "assignment",
+    "records": "records returned", "error": "error", "asked": "question", "answer": "answer"}
+
+
+def place(subject: str) -> str:
+    """Where a subject is, in words: "orders-0 on broker 1", "request 3 of producer-1"."""
+    if "@" in subject:
+        name, _, broker = subject.rpartition("@")
+        return f"{name} on broker {broker}"
+    for prefix, word in (("request-", "request"), ("parked-", "parked request")):
+        if subject.startswith(prefix):
+            client, _, number = subject[len(prefix):].rpartition(".")
+            return f"{word} {number} of {client}"
+    client, hash_sign, number = subject.partition("#")
+    if hash_sign:
+        return f"{'poll' if client.startswith('consumer') else 'record'} {number} of {client}"
+    return subject.replace("broker-", "broker ")
+
+
+def attribute(name: str) -> str:
+    """An attribute in words; a key stands behind it."""
+    field, _, key = name.partition(".")
+    words = ATTRIBUTES.get(field, field.replace("_", " "))
+    if field == "remote_log_end_offset":
+        return f"{words} of broker {key}"
+    return f"{words} of {key}" if key else words
+
+
+def value(given: Any) -> str:
+    """A value as it is said: nothing, a word, a number or a short list."""
+    if given is None:
+        return "none"
+    if isinstance(given, tuple) and not isinstance(given, TopicPartition):
+        return ", ".join(map(str, given)) or "none"
+    return "unknown" if given == -1 else str(given)
+
+
+def change(one: Change) -> str:
+    """A change in one short line."""
+    field, _, key = one.attribute.partition(".")
+    if field == "asked":
+        return f"{place(one.subject)}: {one.new}"
+    if field == "answer":
+        return f"{place(one.subject)} is answered: {one.new}"
+    if field == "remote_log_end_offset":
+        return f"{place(one.subject)}: broker {key} fetched at {one.new}"
+    said = f"{place(one.subject)}: {attribute(one.attribute)} "
+    return said + (value(one.new) if one.old is None else f"{value(one.old)} to {value(one.new)}")
+
+
+def event(one: Event) -> str:
+    """An event in one short line."""
+    if one.kind == "command":
+        return one.about or "command"
+    if one.kind in ("request", "response"):
+        who = place(f"request-{one.about.partition('-')[2]}")
+        reached = place(one.node)
+        return f"{who} reaches {reached}" if one.kind == "request" else f"{who}: answer arrives"
+    if one.kind == "disconnected":
+        return f"{place(one.node)} loses a connection"
+    return f"{place(one.node)}: {one.kind}"
+
+
+def sent(one: Flight) -> str:
+    """A message that leaves, in one short line."""
+    who, lost = place(f"request-{one.id.partition('-')[2]}"), one.due_us is None
+    said = f"{who} leaves" if one.kind == "request" else f"{place(one.sender)} answers {who}"
+    return f"{said}, and is lost" if lost else said
+
+
+def question(subject: str, name: str, current: Any) -> str:
+    """The question that a click asks."""
+    return f"Why is the {attribute(name)} of {place(subject)} {value(current)}?"
+
+
+def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
+    """What would move a value; `current` looks up what the other side has now."""
+    field, _, key = one.of.partition(".")
+    has = current(one.subject, one.of)
+    if field == "remote_log_end_offset":
+        has = "never fetched" if has == -1 else f"last fetched at {has}"
+        said = f"broker {key} to fetch at {one.needs} ({has})"
+    elif field == "answer":
+        said = f"the answer to {place(one.subject)}"
+    elif field == "isr":
+        said = f"the ISR to have {one.needs} members (it has {len(has)})"
+    elif field == "accumulator":
+        said = "its batch to be sent"
+    elif field == "leader":
+        said = "metadata about its topic"
+    elif field == "buffered":
+        said = f"a record of {key}"
+    else:
+        said = f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} ({value(has)} now)"
+    return said if one.or_at_ms is None else f"{said}, at most until {one.or_at_ms} ms"

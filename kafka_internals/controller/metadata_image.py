@@ -1,0 +1,60 @@
+"""MetadataImage: topics, their partitions and who leads them, as every broker holds it.
+
+Kafka's brokers follow the controller's log and fold it into this immutable image (KIP-500). This
+engine has no controller yet: creating a topic makes the next image, and nothing else changes one.
+A leader that dies is therefore not replaced.
+"""
+
+from typing import Mapping, NamedTuple
+
+from kafka_internals.common import NO_NODE, TopicPartition
+
+
+class PartitionRegistration(NamedTuple):
+    """One partition: its replicas in order, those in sync, its leader and the leader's epoch."""
+
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+    leader: int
+    leader_epoch: int
+
+
+class TopicImage(NamedTuple):
+    """One topic: partitions by number, and its configs where they differ from the defaults."""
+
+    name: str
+    partitions: tuple[PartitionRegistration, ...]
+    configs: Mapping[str, object]
+
+
+class MetadataImage(NamedTuple):
+    """All brokers and topics. Immutable: a change is a new image."""
+
+    brokers: tuple[int, ...]
+    topics: Mapping[str, TopicImage]
+
+    def partition(self, partition: TopicPartition) -> PartitionRegistration | None:
+        """The registration of a partition, or None where there is no such partition."""
+        topic = self.topics.get(partition.topic)
+        if topic is None or partition.partition >= len(topic.partitions):
+            return None
+        return topic.partitions[partition.partition]
+
+    def with_topic(self, topic: TopicImage) -> "MetadataImage":
+        """The next image, with one more topic."""
+        return self._replace(topics={**self.topics, topic.name: topic})
+
+
+def place(brokers: tuple[int, ...], partitions: int, replication_factor: int,
+          alive: frozenset[int]) -> tuple[PartitionRegistration, ...]:
+    """Replicas in turn: partition p begins at the p-th broker, so that leadership is even.
+
+    Kafka's StripedReplicaPlacer begins at a random broker; this one always at the first. In sync,
+    and able to lead, are the replicas whose broker is up now.
+    """
+    registrations = []
+    for first in range(partitions):
+        replicas = tuple(brokers[(first + i) % len(brokers)] for i in range(replication_factor))
+        isr = tuple(broker for broker in replicas if broker in alive)
+        registrations.append(PartitionRegistration(replicas, isr, isr[0] if isr else NO_NODE, 0))
+    return tuple(registrations)

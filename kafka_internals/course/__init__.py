@@ -1,0 +1,1 @@
+"""What the notebooks use beside the engine: the same clusters everywhere, bets, the ledger."""

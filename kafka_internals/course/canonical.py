@@ -1,0 +1,23 @@
+"""The clusters that every notebook starts from, so that a new subject never brings a new world.
+
+A web shop with the topic `orders`: three partitions on three brokers, replication factor 3,
+`min.insync.replicas` 2.
+"""
+
+from kafka_internals.cluster.cluster import Cluster
+
+ORDERS = {"partitions": 3, "replication_factor": 3, "configs": {"min.insync.replicas": 2}}
+
+
+def healthy(seed: int = 7) -> Cluster:
+    """Three brokers and `orders`; nothing is wrong."""
+    cluster = Cluster(brokers=3, seed=seed)
+    cluster.create_topic("orders", **ORDERS)
+    return cluster
+
+
+def slow_follower(seed: int = 7, broker: int = 3, fetch_ms: int = 400) -> Cluster:
+    """The same, but what one broker fetches takes `fetch_ms` longer to ask for."""
+    cluster = healthy(seed)
+    cluster.slow(broker, fetch_ms=fetch_ms)
+    return cluster

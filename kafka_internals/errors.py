@@ -1,0 +1,268 @@
+'''Kafka's errors (the enum `Errors` and `org.apache.kafka.common.errors`) as Python exceptions.
+
+A broker answers with a number; a client turns it into an exception and asks its class what to do.
+Retriable: the same request may succeed later. InvalidMetadata: later, and after new metadata, for
+another broker may be the right one. Everything else goes to the application.
+
+    KafkaException
+    +-- ApiException                                  a broker may answer with it
+    |   +-- RetriableException
+    |   |   +-- InvalidMetadataException
+    |   |   |   +-- UnknownTopicOrPartitionException         3
+    |   |   |   +-- LeaderNotAvailableException              5
+    |   |   |   +-- NotLeaderOrFollowerException             6
+    |   |   |   +-- ReplicaNotAvailableException             9
+    |   |   |   +-- NetworkException                        13
+    |   |   |   +-- KafkaStorageException                   56
+    |   |   |   +-- FencedLeaderEpochException              74
+    |   |   |   +-- UnknownTopicIdException                100
+    |   |   |   +-- InconsistentTopicIdException           103
+    |   |   +-- CorruptRecordException                       2
+    |   |   +-- TimeoutException                             7
+    |   |   |   +-- BufferExhaustedException
+    |   |   +-- NotEnoughReplicasException                  19
+    |   |   +-- NotEnoughReplicasAfterAppendException       20
+    |   |   +-- FetchSessionIdNotFoundException             70
+    |   |   +-- InvalidFetchSessionEpochException           71
+    |   |   +-- UnknownLeaderEpochException                 75
+    |   |   +-- OffsetNotAvailableException                 78
+    |   +-- UnknownServerException                          -1
+    |   +-- OffsetOutOfRangeException                        1
+    |   +-- RecordTooLargeException                         10
+    |   +-- InvalidTopicException                           17
+    |   +-- RecordBatchTooLargeException                    18
+    |   +-- InvalidRequiredAcksException                    21
+    |   +-- InvalidTimestampException                       32
+    |   +-- UnsupportedVersionException                     35
+    |   +-- TopicExistsException                            36
+    |   +-- InvalidPartitionsException                      37
+    |   +-- InvalidReplicationFactorException               38
+    |   +-- InvalidReplicaAssignmentException               39
+    |   +-- InvalidConfigurationException                   40
+    |   +-- InvalidRequestException                         42
+    |   +-- UnsupportedCompressionTypeException             76
+    |   +-- InvalidRecordException                          87
+    +-- ConfigException                               the client's own, never on the wire
+    +-- SerializationException
+    +-- InvalidOffsetException
+        +-- NoOffsetForPartitionException
+        +-- LogTruncationException
+    IllegalStateException                             Java's own: a call at the wrong moment
+'''
+
+
+class KafkaException(Exception):
+    """Something that Kafka refuses or that failed. Without a message it tells its meaning."""
+
+    code: int | None = None                  # the number on the wire, where there is one
+    error_name: str | None = None            # the constant of `Errors`, NOT_ENOUGH_REPLICAS
+
+    def __init_subclass__(cls, code: int | None = None, error_name: str | None = None) -> None:
+        cls.code, cls.error_name = code, error_name
+        if error_name is not None:
+            _BY_NAME[error_name] = _BY_CODE[code] = cls
+
+    def __str__(self) -> str:
+        return super().__str__() or self.__doc__
+
+
+_BY_NAME: dict[str, type[KafkaException]] = {}
+_BY_CODE: dict[int, type[KafkaException]] = {}
+
+
+class ApiException(KafkaException):
+    """The request was refused."""
+
+
+class RetriableException(ApiException):
+    """The same request may succeed when it is sent again."""
+
+
+class InvalidMetadataException(RetriableException):
+    """What the client knows about leaders is old; it asks for metadata before it tries again."""
+
+
+class UnknownTopicOrPartitionException(InvalidMetadataException, code=3,
+                                       error_name="UNKNOWN_TOPIC_OR_PARTITION"):
+    """This broker has no such topic or partition, or has not heard of it yet."""
+
+
+class LeaderNotAvailableException(InvalidMetadataException, code=5,
+                                  error_name="LEADER_NOT_AVAILABLE"):
+    """The partition has no leader at the moment."""
+
+
+class NotLeaderOrFollowerException(InvalidMetadataException, code=6,
+                                   error_name="NOT_LEADER_OR_FOLLOWER"):
+    """This broker does not lead the partition, or holds no replica of it."""
+
+
+class ReplicaNotAvailableException(InvalidMetadataException, code=9,
+                                   error_name="REPLICA_NOT_AVAILABLE"):
+    """The replica that was asked for is not there to read from."""
+
+
+class NetworkException(InvalidMetadataException, code=13, error_name="NETWORK_EXCEPTION"):
+    """The connection was lost before an answer came; the request may have been carried out."""
+
+
+class KafkaStorageException(InvalidMetadataException, code=56, error_name="KAFKA_STORAGE_ERROR"):
+    """The broker's disk failed, and with it every log in that directory."""
+
+
+class FencedLeaderEpochException(InvalidMetadataException, code=74,
+                                 error_name="FENCED_LEADER_EPOCH"):
+    """The leader epoch of the request is older than the broker's."""
+
+
+class UnknownTopicIdException(InvalidMetadataException, code=100, error_name="UNKNOWN_TOPIC_ID"):
+    """This broker knows no topic with that id."""
+
+
+class InconsistentTopicIdException(InvalidMetadataException, code=103,
+                                   error_name="INCONSISTENT_TOPIC_ID"):
+    """The log was written for another topic of the same name."""
+
+
+class CorruptRecordException(RetriableException, code=2, error_name="CORRUPT_MESSAGE"):
+    """A batch does not match its checksum, or its structure is broken."""
+
+
+class TimeoutException(RetriableException, code=7, error_name="REQUEST_TIMED_OUT"):
+    """It took longer than allowed; whether it happened is not known."""
+
+
+class BufferExhaustedException(TimeoutException):
+    """The producer's `buffer.memory` stayed full for `max.block.ms`."""
+
+
+class NotEnoughReplicasException(RetriableException, code=19, error_name="NOT_ENOUGH_REPLICAS"):
+    """The in-sync replica set is smaller than `min.insync.replicas`; nothing was written."""
+
+
+class NotEnoughReplicasAfterAppendException(RetriableException, code=20,
+                                            error_name="NOT_ENOUGH_REPLICAS_AFTER_APPEND"):
+    """The in-sync replica set shrank too far after the leader had written the records."""
+
+
+class FetchSessionIdNotFoundException(RetriableException, code=70,
+                                      error_name="FETCH_SESSION_ID_NOT_FOUND"):
+    """The broker has forgotten this fetch session; begin a new one."""
+
+
+class InvalidFetchSessionEpochException(RetriableException, code=71,
+                                        error_name="INVALID_FETCH_SESSION_EPOCH"):
+    """Requests of this fetch session came out of order; begin a new one."""
+
+
+class UnknownLeaderEpochException(RetriableException, code=75, error_name="UNKNOWN_LEADER_EPOCH"):
+    """The leader epoch of the request is newer than what this broker knows."""
+
+
+class OffsetNotAvailableException(RetriableException, code=78, error_name="OFFSET_NOT_AVAILABLE"):
+    """A new leader's high watermark has not reached its own epoch yet."""
+
+
+class UnknownServerException(ApiException, code=-1, error_name="UNKNOWN_SERVER_ERROR"):
+    """The broker failed in a way that has no number of its own."""
+
+
+class OffsetOutOfRangeException(ApiException, code=1, error_name="OFFSET_OUT_OF_RANGE"):
+    """The offset lies before the log's start or behind its end."""
+
+
+class RecordTooLargeException(ApiException, code=10, error_name="MESSAGE_TOO_LARGE"):
+    """A record or its batch is larger than the client or the topic allows."""
+
+
+class InvalidTopicException(ApiException, code=17, error_name="INVALID_TOPIC_EXCEPTION"):
+    """No topic may have this name."""
+
+
+class RecordBatchTooLargeException(ApiException, code=18, error_name="RECORD_LIST_TOO_LARGE"):
+    """What was to be appended is larger than a whole segment."""
+
+
+class InvalidRequiredAcksException(ApiException, code=21, error_name="INVALID_REQUIRED_ACKS"):
+    """`acks` is neither -1 (all), 0 nor 1."""
+
+
+class InvalidTimestampException(ApiException, code=32, error_name="INVALID_TIMESTAMP"):
+    """A record's timestamp is too far from the broker's clock."""
+
+
+class UnsupportedVersionException(ApiException, code=35, error_name="UNSUPPORTED_VERSION"):
+    """The other side does not speak this version of the request."""
+
+
+class TopicExistsException(ApiException, code=36, error_name="TOPIC_ALREADY_EXISTS"):
+    """There is a topic of this name already."""
+
+
+class InvalidPartitionsException(ApiException, code=37, error_name="INVALID_PARTITIONS"):
+    """A topic has at least one partition, and never loses any."""
+
+
+class InvalidReplicationFactorException(ApiException, code=38,
+                                        error_name="INVALID_REPLICATION_FACTOR"):
+    """The replication factor is below 1 or above the number of brokers."""
+
+
+class InvalidReplicaAssignmentException(ApiException, code=39,
+                                        error_name="INVALID_REPLICA_ASSIGNMENT"):
+    """The given placement of replicas is impossible."""
+
+
+class InvalidConfigurationException(ApiException, code=40, error_name="INVALID_CONFIG"):
+    """A topic or broker cannot be configured like this."""
+
+
+class InvalidRequestException(ApiException, code=42, error_name="INVALID_REQUEST"):
+    """The request contradicts itself."""
+
+
+class UnsupportedCompressionTypeException(ApiException, code=76,
+                                          error_name="UNSUPPORTED_COMPRESSION_TYPE"):
+    """The records are compressed by a codec that cannot be used here."""
+
+
+class InvalidRecordException(ApiException, code=87, error_name="INVALID_RECORD"):
+    """The broker examined a batch and refused one of its records, and so the whole batch."""
+
+
+class ConfigException(KafkaException):
+    """There is no such config, or it cannot have this value."""
+
+
+class SerializationException(KafkaException):
+    """A key or value could not be turned into bytes, or back."""
+
+
+class InvalidOffsetException(KafkaException):
+    """A consumer has no valid position in a partition and may not choose one itself."""
+
+
+class NoOffsetForPartitionException(InvalidOffsetException):
+    """There is no position in a partition and `auto.offset.reset` is "none"."""
+
+
+class LogTruncationException(InvalidOffsetException):
+    """The log that was read has been cut off before the consumer's position (KIP-320)."""
+
+
+class IllegalStateException(RuntimeError):
+    """Java's: the call makes no sense in the present state. The message says which would."""
+
+
+def for_name(error_name: str) -> type[KafkaException]:
+    """The exception behind a constant of `Errors`: NOT_ENOUGH_REPLICAS, but not NONE."""
+    if error_name not in _BY_NAME:
+        raise ValueError(f"{error_name!r} names no error here; there is {', '.join(_BY_NAME)}")
+    return _BY_NAME[error_name]
+
+
+def for_code(code: int) -> type[KafkaException]:
+    """The exception behind a number; UnknownServerException for one that is not known here."""
+    if code == 0:
+        raise ValueError("code 0 is NONE: nothing went wrong")
+    return _BY_CODE.get(code, UnknownServerException)

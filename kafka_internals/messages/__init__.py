@@ -1,0 +1,45 @@
+"""Requests and responses, one file for each protocol. A request makes its own response.
+
+In this engine a message travels as an object; the records in it are real bytes. Every request has
+an identity that stays the same in each fork of a run: its client id and its correlation id, which
+counts per client id, as the request header of Kafka's protocol has them.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    """A request as it is on the way. `id` is "request-<client.id>.<correlation id>".
+
+    `after` is the request that the receiver answered on this connection before: a connection is
+    muted until then, so it is part of why this one had its turn.
+    """
+
+    id: str
+    client_id: str
+    correlation_id: int
+    body: Any
+    after: str | None = None
+
+    @classmethod
+    def of(cls, client_id: str, correlation_id: int, body: Any) -> "Request":
+        """Give a body its header."""
+        return cls(f"request-{client_id}.{correlation_id}", client_id, correlation_id, body)
+
+    def reads(self) -> tuple:
+        """What whoever handles this has read: the question, and that it was its turn."""
+        asked = (self.id, "asked")
+        return (asked,) if self.after is None else (asked, (self.after, "answer"))
+
+    def answered(self, body: Any) -> "Response":
+        """The response to this request; it keeps the correlation id."""
+        return Response(f"response{self.id[7:]}", self.id, self.correlation_id, body)
+
+
+class Response(NamedTuple):
+    """A response as it is on the way; `request_id` is what it answers."""
+
+    id: str
+    request_id: str
+    correlation_id: int
+    body: Any

@@ -1,0 +1,1 @@
+"""Inside one broker: its threads and queues, its partitions, and the operations that wait."""

@@ -1,0 +1,241 @@
+"""Partition: one replica as its broker sees it, and the high watermark rule.
+
+The leader knows of a follower only what the follower's fetches say: a fetch at offset 5 means "I
+have everything below 5". The high watermark is the least log end offset in the in-sync replica set,
+as the leader knows it, and it stands still while that set is smaller than `min.insync.replicas`
+(Partition.maybeIncrementLeaderHW, KIP-966). A follower takes over the mark that a fetch response
+carries, never beyond its own log end.
+"""
+
+from typing import Any, NamedTuple
+
+from kafka_internals.common import NO_NODE, Changed, TopicPartition, Wait, replica_name
+from kafka_internals.errors import (
+    FencedLeaderEpochException, NotEnoughReplicasException, NotLeaderOrFollowerException,
+    UnknownLeaderEpochException)
+from kafka_internals.record_batch import RecordBatch, batches
+from kafka_internals.storage.file_records import Batches
+from kafka_internals.storage.unified_log import LogAppendInfo, LogReadInfo, UnifiedLog
+
+UNKNOWN_OFFSET = -1
+
+HW_RULE = "high watermark = least log end offset in the ISR, as the leader knows it"
+FOLLOWER_HW_RULE = "a follower's high watermark = the leader's as last told, up to its own log end"
+APPEND_RULE = "a leader gives offsets: base offset = log end offset"
+COPY_RULE = "a follower appends what the leader stored, byte for byte"
+FETCH_RULE = "a fetch at offset n says: I have everything below n"
+START_RULE = "the log is what its files hold; the high watermark begins at the checkpoint"
+
+
+class Rules(NamedTuple):
+    """Switches that only tests and lessons turn. Each default is Kafka's rule; see law 7."""
+
+    high_watermark: str = "isr"             # "leader": the leader's own log end is enough
+    consumer_reads_to: str = "high watermark"    # "log end": consumers read what may be lost
+    acks_all_waits_for: str = "high watermark"   # "append": answered as if acks were 1
+    offsets: str = "dense"                  # "gap": every batch leaves one offset out
+
+
+class Leader:
+    """What only a leader knows: how far each other replica has fetched."""
+
+    role = "leader"
+
+    def __init__(self, leader: int, others: tuple[int, ...]) -> None:
+        self.leader = leader
+        self.remote_log_end_offset = {broker: UNKNOWN_OFFSET for broker in others}
+
+
+class Follower:
+    """A follower knows whom to ask."""
+
+    role = "follower"
+
+    def __init__(self, leader: int) -> None:
+        self.leader = leader
+
+
+class Leaderless:
+    """A replica of a partition that has no leader: nothing to serve and nobody to ask."""
+
+    role, leader = "no leader", NO_NODE
+
+
+class ReplicaSnapshot(NamedTuple):
+    """One replica, frozen. `remote_log_end_offset` is ((broker, offset), ...), -1 unknown."""
+
+    partition: TopicPartition
+    broker: int
+    role: str
+    leader: int
+    leader_epoch: int
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+    min_isr: int
+    log_start_offset: int
+    log_end_offset: int
+    high_watermark: int
+    batches: Batches
+    remote_log_end_offset: tuple[tuple[int, int], ...]
+    waits: tuple[Wait, ...]
+
+
+class Partition:
+    """One replica of one partition. Methods that change something return `Changed` effects."""
+
+    def __init__(self, partition: TopicPartition, broker: int, registration: Any,
+                 configs: Any, log: UnifiedLog, rules: Rules = Rules()) -> None:
+        self.partition, self.broker, self.log, self.rules = partition, broker, log, rules
+        self.subject = replica_name(partition, broker)
+        self.registration = registration
+        self.max_message_bytes = configs["max.message.bytes"]
+        self.min_isr = min(configs["min.insync.replicas"], len(registration.replicas))
+        self.high_watermark = 0
+        self.role: Leader | Follower | Leaderless = Leaderless()
+        self._snapshot: ReplicaSnapshot | None = None
+
+    def begin(self, leads_again: bool, checkpointed: int, reads: tuple) -> list[Changed]:
+        """Take the role that the image gives; a restarted leader must not lead its old epoch."""
+        leader = self.registration.leader
+        if leader == self.broker:
+            others = tuple(b for b in self.registration.replicas if b != self.broker)
+            self.role = Leader(leader, others) if leads_again else Leaderless()
+        elif leader != NO_NODE:
+            self.role = Follower(leader)
+        end = self.log.log_end_offset
+        self.high_watermark = min(checkpointed, end)
+        said = [Changed(self.subject, "role", None, self.role.role, START_RULE, reads),
+                Changed(self.subject, "log_end_offset", None, end, START_RULE, reads),
+                Changed(self.subject, "high_watermark", None, self.high_watermark, START_RULE,
+                        reads)]
+        return said + self.maybe_increment_leader_high_watermark()
+
+    # -- leading ------------------------------------------------------------------------------
+    def ensure_leader(self, current_leader_epoch: int | None = None) -> Leader:
+        """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
+        epoch = self.registration.leader_epoch
+        if current_leader_epoch is not None and current_leader_epoch < epoch:
+            raise FencedLeaderEpochException(
+                f"{self.partition}: leader epoch {current_leader_epoch} is older than {epoch}")
+        if current_leader_epoch is not None and current_leader_epoch > epoch:
+            raise UnknownLeaderEpochException(
+                f"{self.partition}: leader epoch {current_leader_epoch} is newer than {epoch}")
+        if not isinstance(self.role, Leader):
+            raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
+                                               f"{self.partition}")
+        return self.role
+
+    def append_records_to_leader(self, batch: RecordBatch, acks: int,
+                                 asked: tuple) -> tuple[LogAppendInfo, list[Changed]]:
+        """Append a produced batch. With acks=all the in-sync set has to be large enough first."""
+        self.ensure_leader()
+        isr = self.registration.isr
+        if acks == -1 and len(isr) < self.min_isr:
+            raise NotEnoughReplicasException(
+                f"The size of the current ISR {list(isr)} is insufficient to satisfy the "
+                f"min.isr requirement of {self.min_isr} for partition {self.partition}")
+        old = self.log.log_end_offset
+        if self.rules.offsets == "gap" and old:
+            self.log.log_end_offset += 1
+        info = self.log.append_as_leader(batch, self.registration.leader_epoch,
+                                         self.max_message_bytes)
+        self._snapshot = None
+        changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
+                          asked)
+        return info, [changed, *self.maybe_increment_leader_high_watermark()]
+
+    def update_follower_fetch_state(self, broker: int, offset: int, asked: tuple) -> list[Changed]:
+        """A follower's fetch tells how far it is; that may move the high watermark."""
+        remote = self.ensure_leader().remote_log_end_offset
+        if (old := remote[broker]) == offset:
+            return []
+        remote[broker] = offset
+        self._snapshot = None
+        changed = Changed(self.subject, f"remote_log_end_offset.{broker}", old, offset, FETCH_RULE,
+                          asked)
+        return [changed, *self.maybe_increment_leader_high_watermark()]
+
+    def maybe_increment_leader_high_watermark(self) -> list[Changed]:
+        """The rule itself. On a leader the mark only rises."""
+        isr = self.registration.isr
+        if not isinstance(self.role, Leader) or len(isr) < self.min_isr:
+            return []
+        ends, old = self._isr_ends(), self.high_watermark
+        if (new := min(end for _, end in ends)) <= old:
+            return []
+        self.high_watermark = new
+        self._snapshot = None
+        reads = tuple((self.subject, attribute, new) for attribute, _ in ends)
+        return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads)]
+
+    def _isr_ends(self) -> list[tuple[str, int]]:
+        """The attribute that holds each ISR member's log end offset, and the offset."""
+        ends = [("log_end_offset", self.log.log_end_offset)]
+        if self.rules.high_watermark == "isr":
+            remote = self.role.remote_log_end_offset
+            ends += [(f"remote_log_end_offset.{broker}", remote[broker])
+                     for broker in self.registration.isr if broker != self.broker]
+        return ends
+
+    def read_records(self, offset: int, max_bytes: int, epoch: int, replica_id: int,
+                     min_one: bool) -> LogReadInfo:
+        """Serve a fetch: a replica reads to the log's end, a consumer to the high watermark."""
+        role = self.ensure_leader(epoch)
+        by_replica = replica_id >= 0
+        if by_replica and replica_id not in role.remote_log_end_offset:
+            raise UnknownLeaderEpochException(
+                f"broker {replica_id} is not among the replicas {self.registration.replicas} of "
+                f"{self.partition}")
+        return self.log.read(offset, max_bytes, self.readable_end(by_replica), min_one)
+
+    def readable_end(self, by_replica: bool) -> int:
+        """Where reading ends for this kind of reader."""
+        if by_replica or self.rules.consumer_reads_to == "log end":
+            return self.log.log_end_offset
+        return self.high_watermark
+
+    def readable_attribute(self, by_replica: bool) -> str:
+        """The name of that end, for "why?"."""
+        return "log_end_offset" if by_replica else "high_watermark"
+
+    # -- following ----------------------------------------------------------------------------
+    def append_records_to_follower(self, data: Any, response: tuple) -> list[Changed]:
+        """Take over fetched batches and the high watermark that came with them."""
+        old, old_mark = self.log.log_end_offset, self.high_watermark
+        for batch in batches(data.records):
+            self.log.append_as_follower(batch)
+        end = self.log.log_end_offset
+        self.high_watermark = min(data.high_watermark, end)
+        self._snapshot = None
+        changed = []
+        if end != old:
+            changed.append(Changed(self.subject, "log_end_offset", old, end, COPY_RULE,
+                                   (response,)))
+        if self.high_watermark != old_mark:
+            changed.append(Changed(self.subject, "high_watermark", old_mark, self.high_watermark,
+                                   FOLLOWER_HW_RULE,
+                                   (response, (self.subject, "log_end_offset"))))
+        return changed
+
+    # -- seen from outside --------------------------------------------------------------------
+    def waits(self) -> tuple[Wait, ...]:
+        """The high watermark rule read backwards: whose log end has to grow."""
+        if not isinstance(self.role, Leader):
+            return ()
+        needs = self.high_watermark + 1
+        if len(self.registration.isr) < self.min_isr:
+            return (Wait("high_watermark", self.subject, "isr", self.min_isr),)
+        return tuple(Wait("high_watermark", self.subject, attribute, needs)
+                     for attribute, end in self._isr_ends() if end < needs)
+
+    def snapshot(self) -> ReplicaSnapshot:
+        """Frozen; made anew only after a change."""
+        if self._snapshot is None:
+            registration = self.registration
+            remote = getattr(self.role, "remote_log_end_offset", {})
+            self._snapshot = ReplicaSnapshot(
+                self.partition, self.broker, self.role.role, self.role.leader,
+                registration.leader_epoch, registration.replicas, registration.isr, self.min_isr,
+                self.log.log_start_offset, self.log.log_end_offset, self.high_watermark,
+                self.log.batches(), tuple(remote.items()), self.waits())
+        return self._snapshot

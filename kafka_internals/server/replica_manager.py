@@ -1,0 +1,288 @@
+"""ReplicaManager and KafkaApis: what one broker does with a request, and with passing time.
+
+A produce appends; with acks=all it then waits in the purgatory until the high watermark has passed
+its last offset. A fetch reads; where there is not enough yet it waits, too, without holding a
+thread. The order inside a follower's fetch is Kafka's: read first, then count the fetch, so the
+high watermark in an answer with records is the one from before.
+"""
+
+from typing import Any, Callable
+
+from kafka_internals.common import Changed, Persist, Reply, TopicPartition
+from kafka_internals.errors import (
+    ApiException, InvalidRequiredAcksException, UnknownTopicOrPartitionException)
+from kafka_internals.messages import Request
+from kafka_internals.messages.fetch import FetchRequest, PartitionData
+from kafka_internals.messages.list_offsets import (
+    LATEST_TIMESTAMP, ListOffsetsPartitionResponse, ListOffsetsRequest)
+from kafka_internals.messages.metadata import MetadataRequest, PartitionMetadata
+from kafka_internals.messages.produce import (
+    ALL_ISR_ACKS, LEADER_ACK, NO_ACK, PartitionProduceResponse, ProduceRequest)
+from kafka_internals.server.delayed_fetch import DelayedFetch
+from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
+from kafka_internals.server.delayed_produce import DelayedProduce
+from kafka_internals.server.partition import Partition, Rules
+from kafka_internals.server.replica_fetcher import ReplicaFetcher
+from kafka_internals.storage.unified_log import UnifiedLog
+
+HW_CHECKPOINT = "replication-offset-checkpoint"
+ACKS_RULE = {NO_ACK: "acks=0 wants no answer", LEADER_ACK: "acks=1: in the leader's log",
+             ALL_ISR_ACKS: "acks=all: in the log of every ISR member"}
+FETCH_RULE = "a consumer reads below the high watermark, a replica to the log end"
+ERROR_RULE = "refused, nothing was changed"
+
+
+class ReplicaManager:
+    """The core of a broker: its replicas, its fetchers and its purgatories."""
+
+    def __init__(self, broker: int, storage: Any, config: Any, rules: Rules,
+                 next_correlation_id: Callable[[], int]) -> None:
+        self.broker, self.rules = broker, rules
+        self._storage, self._config = storage, config
+        self.image: Any = None
+        self.partitions: dict[TopicPartition, Partition] = {}
+        self._fetchers: dict[int, ReplicaFetcher] = {}
+        self._produces = DelayedOperationPurgatory()
+        self._fetches = DelayedOperationPurgatory()
+        self._next_correlation_id = next_correlation_id
+        self._checkpointed = self._read_checkpoint()
+        self._checkpoint_due_ms: int | None = None
+        self._handlers = {ProduceRequest: self._produce, FetchRequest: self._fetch,
+                          MetadataRequest: self._metadata, ListOffsetsRequest: self._list_offsets}
+
+    # -- metadata -----------------------------------------------------------------------------
+    def apply_image(self, image: Any, now_ms: int, restarted: bool, reads: tuple) -> list:
+        """Open the replicas that a new image gives this broker, and start what they need."""
+        self.image = image
+        effects = []
+        for topic in image.topics.values():
+            for number, registration in enumerate(topic.partitions):
+                name = TopicPartition(topic.name, number)
+                if self.broker in registration.replicas and name not in self.partitions:
+                    partition = Partition(name, self.broker, registration, topic.configs,
+                                          UnifiedLog(name, self._storage), self.rules)
+                    self.partitions[name] = partition
+                    effects += partition.begin(not restarted, self._checkpointed.get(name, 0),
+                                               reads)
+        return effects + self._start_fetchers(now_ms)
+
+    def _start_fetchers(self, now_ms: int) -> list:
+        """One fetcher for each broker that leads something this one follows."""
+        effects = []
+        by_leader: dict[int, list[Partition]] = {}
+        for partition in self.partitions.values():
+            if partition.role.role == "follower":
+                by_leader.setdefault(partition.role.leader, []).append(partition)
+        for leader, partitions in by_leader.items():
+            fetcher = self._fetchers.get(leader)
+            if fetcher is None:
+                fetcher = self._fetchers[leader] = ReplicaFetcher(
+                    self.broker, leader, partitions, self._config, self._next_correlation_id)
+                effects += fetcher.ask(now_ms)
+            else:
+                fetcher.follow(partitions)
+        return effects
+
+    def _partition(self, name: TopicPartition) -> Partition:
+        if name not in self.partitions:
+            raise UnknownTopicOrPartitionException(
+                f"broker {self.broker} has no replica of {name}")
+        return self.partitions[name]
+
+    # -- requests -----------------------------------------------------------------------------
+    def handle(self, request: Request, now_ms: int) -> list:
+        """Do what a request asks; its answer is among the effects, or parked."""
+        return self._handlers[type(request.body)](request, now_ms)
+
+    def _answer(self, request: Request, body: Any, rule: str, reads: tuple) -> list:
+        told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
+        return [told, Reply(request, body)]
+
+    def _produce(self, request: Request, now_ms: int) -> list:
+        body, effects = request.body, []
+        results: dict[TopicPartition, PartitionProduceResponse] = {}
+        appended: list[tuple[Partition, int, bool]] = []
+        for name, records in body.partitions:
+            try:
+                if body.acks not in ACKS_RULE:
+                    raise InvalidRequiredAcksException(
+                        f"acks is {body.acks}, and has to be -1 (all), 0 or 1")
+                partition = self._partition(name)
+                mark = partition.high_watermark
+                info, changed = partition.append_records_to_leader(records, body.acks,
+                                                                      request.reads())
+            except ApiException as error:
+                results[name] = PartitionProduceResponse(name, error.error_name,
+                                                         message=str(error))
+            else:
+                effects += changed
+                appended.append((partition, info.last_offset + 1, partition.high_watermark > mark))
+                results[name] = PartitionProduceResponse(
+                    name, "NONE", info.first_offset,
+                    log_start_offset=partition.log.log_start_offset)
+        effects += self._acknowledge(request, results, appended, now_ms)
+        for partition, _, mark_moved in appended:
+            effects += self._wake(partition, mark_moved, now_ms)
+        return effects
+
+    def _acknowledge(self, request: Request, results: dict, appended: list, now_ms: int) -> list:
+        """Answer at once, or wait for the in-sync replicas (only acks=all, and only if needed)."""
+        body = request.body
+        if body.acks == ALL_ISR_ACKS and appended and \
+                self.rules.acks_all_waits_for == "high watermark":
+            operation = DelayedProduce(request, now_ms + body.timeout_ms, results,
+                                       {p.partition: (p, end) for p, end, _ in appended},
+                                       self._answer)
+            return self._produces.try_complete_else_watch(operation, tuple(results), now_ms)
+        if body.acks == NO_ACK:
+            failed = any(result.error != "NONE" for result in results.values())
+            return [Reply(request, None, close=failed)]
+        reads = tuple((p.subject, "log_end_offset", end) for p, end, _ in appended)
+        return self._answer(request, body.response(tuple(results.values())),
+                            ACKS_RULE.get(body.acks, ERROR_RULE), reads)
+
+    def _wake(self, partition: Partition, mark_moved: bool, now_ms: int) -> list:
+        """After an append or a follower's fetch: complete what waited for it."""
+        name = partition.partition
+        completed = self._produces.check_and_complete(name, now_ms) if mark_moved else []
+        return completed + self._fetches.check_and_complete(name, now_ms)
+
+    def _fetch(self, request: Request, now_ms: int) -> list:
+        body, effects = request.body, []
+        results = self.read(body)
+        failed = any(data.error != "NONE" for data in results)
+        by_replica = body.replica_id >= 0
+        moved = []
+        for asked, data in zip(body.partitions, results):
+            if by_replica and data.error == "NONE":
+                partition = self.partitions[asked.partition]
+                mark = partition.high_watermark
+                effects += partition.update_follower_fetch_state(
+                    body.replica_id, asked.fetch_offset, request.reads())
+                if partition.high_watermark > mark:
+                    moved.append(partition)
+        for partition in moved:
+            effects += self._wake(partition, True, now_ms)
+        size = sum(len(data.records) for data in results)
+        if body.max_wait_ms <= 0 or size >= body.min_bytes or failed:
+            return effects + self.answer_fetch(request, results)
+        operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
+        keys = tuple(asked.partition for asked in body.partitions)
+        return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
+
+    def read(self, body: FetchRequest) -> tuple[PartitionData, ...]:
+        """Read every partition of a fetch; the first that has data gives at least one batch."""
+        left, min_one, results = body.max_bytes, True, []
+        for asked in body.partitions:
+            try:
+                partition = self._partition(asked.partition)
+                info = partition.read_records(
+                    asked.fetch_offset, min(asked.partition_max_bytes, left),
+                    asked.current_leader_epoch, body.replica_id, min_one)
+            except ApiException as error:
+                results.append(PartitionData(asked.partition, error.error_name))
+            else:
+                results.append(PartitionData(asked.partition, "NONE", partition.high_watermark,
+                                             info.log_start_offset, info.records))
+                left = max(0, left - len(info.records))
+                min_one = min_one and not info.records
+        return tuple(results)
+
+    def answer_fetch(self, request: Request, results: tuple[PartitionData, ...]) -> list:
+        """Answer with what was read; "why?" names the end that bounded each partition."""
+        by_replica, reads = request.body.replica_id >= 0, []
+        for data in results:
+            if data.error == "NONE":
+                partition = self.partitions[data.partition]
+                reads.append((partition.subject, partition.readable_attribute(by_replica)))
+                if by_replica:
+                    reads.append((partition.subject, "high_watermark"))
+        return self._answer(request, request.body.response(results), FETCH_RULE, tuple(reads))
+
+    def _metadata(self, request: Request, now_ms: int) -> list:
+        topics, unknown, known = self.image.topics, [], []
+        for name in request.body.topics:
+            if name not in topics:
+                unknown.append(name)
+                continue
+            for number, one in enumerate(topics[name].partitions):
+                error = "NONE" if one.leader >= 0 else "LEADER_NOT_AVAILABLE"
+                known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
+                                               one.leader_epoch, error))
+        body = request.body.response(self.image.brokers, tuple(known), tuple(unknown))
+        return self._answer(request, body, "the broker's metadata image", ())
+
+    def _list_offsets(self, request: Request, now_ms: int) -> list:
+        found, reads = [], []
+        for asked in request.body.partitions:
+            try:
+                partition = self._partition(asked.partition)
+                partition.ensure_leader(asked.current_leader_epoch)
+            except ApiException as error:
+                found.append(ListOffsetsPartitionResponse(asked.partition, error.error_name))
+                continue
+            latest = asked.timestamp == LATEST_TIMESTAMP
+            offset = partition.high_watermark if latest else partition.log.log_start_offset
+            found.append(ListOffsetsPartitionResponse(asked.partition, "NONE", offset))
+            if latest:
+                reads.append((partition.subject, "high_watermark"))
+        body = request.body.response(tuple(found))
+        return self._answer(request, body, "latest = high watermark, earliest = log start",
+                            tuple(reads))
+
+    # -- following ----------------------------------------------------------------------------
+    def fetched(self, leader: int, response: Any, now_ms: int) -> list:
+        """A fetcher's answer has come."""
+        return self._fetchers[leader].handle(response, now_ms)
+
+    def fetcher_disconnected(self, leader: int, now_ms: int) -> list:
+        """A fetcher's connection is gone."""
+        return self._fetchers[leader].disconnected(now_ms)
+
+    # -- time ---------------------------------------------------------------------------------
+    def tick(self, now_ms: int) -> list:
+        """Expire parked operations, let fetchers ask, write the checkpoint."""
+        effects = self._produces.tick(now_ms) + self._fetches.tick(now_ms)
+        for fetcher in self._fetchers.values():
+            effects += fetcher.tick(now_ms)
+        if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
+            effects += self.checkpoint_high_watermarks()
+        return effects
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When `tick` has something to do. A checkpoint is due only after a mark has moved."""
+        if self._checkpoint_due_ms is None and self._marks() != self._checkpointed:
+            interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
+            self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
+        due_ms = self._checkpoint_due_ms
+        for timed in (self._produces, self._fetches, *self._fetchers.values()):
+            at_ms = timed.next_deadline_ms()
+            if at_ms is not None and (due_ms is None or at_ms < due_ms):
+                due_ms = at_ms
+        return due_ms
+
+    def _marks(self) -> dict[TopicPartition, int]:
+        return {name: p.high_watermark for name, p in self.partitions.items() if p.high_watermark}
+
+    def checkpoint_high_watermarks(self) -> list:
+        """Write `replication-offset-checkpoint`: version, count, then "topic partition offset"."""
+        self._checkpointed, self._checkpoint_due_ms = self._marks(), None
+        lines = [f"{name.topic} {name.partition} {mark}"
+                 for name, mark in self._checkpointed.items()]
+        text = "".join(f"{line}\n" for line in ("0", str(len(lines)), *lines))
+        return [Persist(HW_CHECKPOINT, text.encode())]
+
+    def _read_checkpoint(self) -> dict[TopicPartition, int]:
+        lines = self._storage.read(HW_CHECKPOINT).decode().splitlines()[2:]
+        entries = (line.split(" ") for line in lines)
+        return {TopicPartition(topic, int(number)): int(mark) for topic, number, mark in entries}
+
+    def shut_down(self) -> list:
+        """A clean stop: flush every log, then write the checkpoint."""
+        for partition in self.partitions.values():
+            partition.log.flush()
+        return self.checkpoint_high_watermarks()
+
+    def parked(self) -> list[DelayedOperation]:
+        """Every operation that waits in a purgatory of this broker."""
+        return self._produces.parked() + self._fetches.parked()

@@ -1,0 +1,52 @@
+"""Judges: what must hold after every event, by name.
+
+A judge names the attributes that it watches, is called only with changes of those, and raises
+`InvariantViolated` with one plain sentence. It looks at what changed and at the snapshots of those
+subjects, never at the whole world: a judge that rescans everything makes the search slow.
+"""
+
+from typing import Any, Callable, Protocol
+
+from kafka_internals.sim.trace import Change, Trace
+
+
+class InvariantViolated(AssertionError):
+    """A judge's verdict: `invariant` is its name, `event` when it was broken."""
+
+    def __init__(self, invariant: str, event: int, sentence: str) -> None:
+        super().__init__(f"{invariant} is violated at event {event}: {sentence}")
+        self.invariant, self.event, self.sentence = invariant, event, sentence
+
+    def __reduce__(self):
+        return type(self), (self.invariant, self.event, self.sentence)
+
+
+class Judge(Protocol):
+    """One invariant. `watches` are attribute names, without a key ("remote_log_end_offset")."""
+
+    watches: frozenset[str]
+
+    def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
+        """A sentence where the change broke the invariant; `look(subject)` gives a snapshot."""
+
+
+class Trial:
+    """Puts a run on trial: after each event, shows its changes to whoever watches them."""
+
+    def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge]) -> None:
+        self._trace, self._look = trace, look
+        self._seen = len(trace.changes)
+        self._watching: dict[str, list[Judge]] = {}
+        for judge in judges:
+            for attribute in sorted(judge.watches):
+                self._watching.setdefault(attribute, []).append(judge)
+
+    def after_event(self, event: int) -> None:
+        """Judge every change of the event that is over."""
+        changes = self._trace.changes
+        while self._seen < len(changes):
+            change = changes[self._seen]
+            self._seen += 1
+            for judge in self._watching.get(change[2].partition(".")[0], ()):
+                if sentence := judge.judge(Change._make(change), self._look):
+                    raise InvariantViolated(type(judge).__name__, event, sentence)

@@ -1,0 +1,67 @@
+"""The journal: what the learner commanded, and how far the run had come each time.
+
+A run is a seed and this list; nothing else is needed to make it happen again. A wait ("run until
+...") is not stored, because each entry says after which event it came. Arguments are plain data and
+names of handles. A journal that was altered runs by the clock, never by event ids: ids move when a
+command is missing, times do not.
+"""
+
+from typing import Any, Callable, Iterator, NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command: the event that it followed, the time, its name and its arguments."""
+
+    follows_event: int
+    now_us: int
+    command: str
+    args: tuple[tuple[str, Any], ...]
+
+    @property
+    def event(self) -> int:
+        """A command is an event: the one after the event that it followed."""
+        return self.follows_event + 1
+
+
+class Journal(NamedTuple):
+    """Commands in order, and the position up to which the run has come.
+
+    From the event `altered_at` on (None: never) the run is not the one that was written down.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    event: int = 0
+    now_us: int = 0
+    altered_at: int | None = None
+
+    def up_to(self, event: int) -> "Journal":
+        """The part of the journal that had been said when `event` was over."""
+        return Journal(tuple(e for e in self.entries if e.event <= event), event)
+
+    def without(self, dropped: range) -> "Journal":
+        """An altered journal that leaves some commands out."""
+        kept = tuple(e for at, e in enumerate(self.entries) if at not in dropped)
+        return self._replace(entries=kept, altered_at=0)
+
+    def goes_by_clock(self, follows_event: int) -> bool:
+        """True where an event id from the original run means nothing any more."""
+        return self.altered_at is not None and follows_event >= self.altered_at
+
+
+def shrunk(journal: Journal, fails: Callable[[Journal], bool]) -> Journal:
+    """The shortest journal that still fails, found by leaving out ever smaller parts (ddmin)."""
+    size = len(journal.entries) // 2
+    while size:
+        for shorter in _shorter(journal, size):
+            if fails(shorter):
+                journal = shorter
+                break
+        else:
+            size //= 2
+        size = min(size, len(journal.entries))
+    return journal
+
+
+def _shorter(journal: Journal, size: int) -> Iterator[Journal]:
+    for start in range(len(journal.entries) - size, -1, -1):
+        yield journal.without(range(start, start + size))

@@ -1,0 +1,147 @@
+"""Connections between nodes, and the faults that are installed on the links below them.
+
+What TCP promises holds: messages of one connection arrive in order, a process that dies closes its
+connections, a machine that lost power says nothing. A fault is an object on one direction of a
+link; it is asked for each message and answers how much later it arrives, or None: lost.
+"""
+
+from typing import Any, Callable, NamedTuple, Protocol
+
+
+NOBODY = -1                             # the life of a server process that does not run
+
+
+class Fault(Protocol):
+    """Sits on one direction of a link."""
+
+    def delay_us(self, purpose: str, draw) -> int | None:
+        """How much later a message of this connection's purpose arrives; None: it is lost."""
+
+
+class Cut(NamedTuple):
+    """Nothing passes in this direction."""
+
+    def delay_us(self, purpose, draw):
+        return None
+
+
+class Slow(NamedTuple):
+    """Each message of `purpose` (empty: of any) arrives `extra_us` later."""
+
+    extra_us: int
+    purpose: str = ""
+
+    def delay_us(self, purpose, draw):
+        return self.extra_us if self.purpose in ("", purpose) else 0
+
+
+class Lossy(NamedTuple):
+    """Of a thousand messages so many are lost, by the dice of the link."""
+
+    per_mille: int
+
+    def delay_us(self, purpose, draw):
+        return None if draw(1000) < self.per_mille else 0
+
+
+class Connection:
+    """One TCP connection: who opened it to whom, for what, and in which lives of both."""
+
+    __slots__ = ("id", "client", "server", "purpose", "client_life", "server_life", "open",
+                 "_last_due_us")
+
+    def __init__(self, id: str, client, server, purpose: str) -> None:
+        self.id, self.client, self.server, self.purpose = id, client, server, purpose
+        self.client_life = client.life
+        self.server_life = server.life if server.up else NOBODY
+        self.open = True
+        self._last_due_us = {client.name: 0, server.name: 0}
+
+    def in_order(self, receiver: str, due_us: int) -> int:
+        """The time at which a message may arrive without overtaking an earlier one."""
+        due_us = max(due_us, self._last_due_us[receiver] + 1)
+        self._last_due_us[receiver] = due_us
+        return due_us
+
+
+class Network:
+    """All links and connections of a world. Latency is one way, in microseconds."""
+
+    def __init__(self, world, latency_us: int, jitter_us: int) -> None:
+        self.world, self.latency_us, self.jitter_us = world, latency_us, jitter_us
+        self.faults: dict[tuple[str, str], list[Fault]] = {}
+        self.dropped: set[str] = set()            # identities of single messages that get lost
+        self.connections: dict[tuple[str, str, str], Connection] = {}
+        self._opened = 0
+        self._jitter: dict[tuple[str, str], Callable[[int], int]] = {}
+
+    def connect(self, client, server, purpose: str) -> Connection:
+        """The open connection for this purpose, or a new one."""
+        key = client.name, server.name, purpose
+        known = self.connections.get(key)
+        if known is None or not known.open:
+            self._opened += 1
+            known = Connection(f"{client.name}->{server.name}/{purpose}/{self._opened}",
+                               client, server, purpose)
+            self.connections[key] = known
+        return known
+
+    def _travel_us(self, sender: str, receiver: str, purpose: str) -> int | None:
+        link, travel_us = (sender, receiver), self.latency_us
+        if self.jitter_us:
+            dice = self._jitter.get(link)
+            if dice is None:
+                dice = self._jitter[link] = self.world.draw(f"{sender}>{receiver}", "jitter")
+            travel_us += dice(self.jitter_us + 1)
+        for fault in self.faults.get(link, ()):
+            delay_us = fault.delay_us(purpose, self.world.draw(f"{sender}>{receiver}", "loss"))
+            if delay_us is None:
+                return None
+            travel_us += delay_us
+        return travel_us
+
+    def send(self, connection: Connection, receiver, kind: str, message: Any) -> None:
+        """Put a message on its way to one end of a connection; a fault may lose it."""
+        world = self.world
+        to_server = receiver is connection.server
+        if not (to_server or connection.open):
+            return                                # nobody reads answers on a closed connection
+        sender = connection.client if to_server else connection.server
+        travel_us = self._travel_us(sender.name, receiver.name, connection.purpose)
+        lost = travel_us is None or message.id in self.dropped
+        due_us = None if lost else connection.in_order(receiver.name, world.now_us + travel_us)
+        if world.trace is not None:
+            world.trace.flights.append(
+                (world.event, message.id, kind, sender.name, receiver.name, world.now_us, due_us))
+        if not lost:
+            life = connection.server_life if to_server else connection.client_life
+            world.schedule(due_us, receiver, kind, (connection, message), life)
+
+    def close(self, connection: Connection, by, at_us: int | None = None,
+              cause: int | None = None) -> None:
+        """One end closes the connection. A client whose server closed it is told, in order."""
+        if not connection.open:
+            return
+        connection.open = False
+        if by is connection.server:
+            client = connection.client
+            travel_us = self._travel_us(by.name, client.name, connection.purpose)
+            if travel_us is not None:
+                sent_us = self.world.now_us if at_us is None else at_us
+                self.world.schedule(connection.in_order(client.name, sent_us + travel_us), client,
+                                    "disconnected", (connection, None), connection.client_life,
+                                    cause)
+
+    def undeliverable(self, due_us: int, by: int, payload: tuple) -> None:
+        """A request reached a machine whose process is gone: the machine, if it runs, resets."""
+        connection, _ = payload
+        if connection.server.powered:
+            self.close(connection, connection.server, due_us, by)
+
+    def process_ended(self, node) -> None:
+        """The machine closes every connection of a process that ended."""
+        for connection in list(self.connections.values()):
+            if connection.server is node:
+                self.close(connection, node)
+            elif connection.client is node:
+                connection.open = False

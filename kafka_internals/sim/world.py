@@ -1,0 +1,160 @@
+"""The clock, the agenda and the dice: everything that a node must not invent for itself.
+
+Kafka's own counterpart is the `MockTime` and event queue of its Raft simulation test. Here it runs
+the whole cluster. The agenda is one heap of plain data, `(due_us, ticket, by, node, life, kind,
+payload)`; equal times run in the order in which they were asked for. An entry made for an earlier
+life of a node, or for a timer that no longer stands, is no event: it takes no id and no time.
+"""
+
+from heapq import heapify, heappop, heappush
+from random import Random
+from typing import Any, Callable
+
+from kafka_internals.sim.network import Network
+
+TICK, REQUEST, RESPONSE, DISCONNECTED = "tick", "request", "response", "disconnected"
+
+
+class Node:
+    """Anything that events happen to. A subclass fills `handlers`: kind of event -> method."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world, self.name = world, name
+        self.life = 0                         # what was scheduled for an earlier life is stale
+        self.up, self.powered, self.paused = True, True, False
+        self.deadline_us: int | None = None   # the one timer that stands
+        self.handlers: dict[str, Callable[[Any], None]] = {}
+        world.nodes[name] = self
+
+    def wake_at(self, deadline_us: int | None) -> None:
+        """Let the timer stand at `deadline_us` (None: no timer); an earlier one is forgotten."""
+        if deadline_us != self.deadline_us:
+            self.deadline_us = deadline_us
+            if deadline_us is not None:
+                self.world.schedule(max(deadline_us, self.world.now_us), self, TICK, deadline_us)
+
+    def end_life(self, powered: bool = True) -> None:
+        """Whatever was scheduled for this node so far will not happen to it any more."""
+        self.life += 1
+        self.up, self.powered, self.paused, self.deadline_us = False, powered, False, None
+
+    def begin_life(self) -> None:
+        """Up again. Old connections to it are answered with a reset from now on."""
+        self.life += 1
+        self.up = self.powered = True
+
+
+class World:
+    """One run: integer microseconds, a heap of data, and one stream of dice for each purpose.
+
+    `without` holds ids of events that are not delivered (the counterfactual behind the tests of
+    "why?"). `listener`, where set, is told of every event before it happens.
+    """
+
+    def __init__(self, seed: int = 0, *, latency_us: int = 500, jitter_us: int = 0,
+                 without: frozenset[int] = frozenset()) -> None:
+        self.seed, self.without = seed, without
+        self.now_us = self.event = 0
+        self.nodes: dict[str, Node] = {}
+        self.network = Network(self, latency_us, jitter_us)
+        self.trace = None                     # a Trace, or None: the engine runs without a listener
+        self.after_event: list[Callable[[int], None]] = []
+        self.busy = False                     # an event is under way: nobody may command now
+        self._agenda: list[tuple] = []
+        self._ticket = 0
+        self._dice: dict[tuple[str, str], Callable[[int], int]] = {}
+
+    def draw(self, node: str, purpose: str) -> Callable[[int], int]:
+        """The dice of (seed, node, purpose): `draw(n)` gives 0..n-1, the same in every run."""
+        if (node, purpose) not in self._dice:
+            stream = Random(f"{self.seed}/{node}/{purpose}")
+            self._dice[node, purpose] = lambda n: int(stream.random() * n)
+        return self._dice[node, purpose]
+
+    def schedule(self, due_us: int, node: Node, kind: str, payload: Any,
+                 life: int | None = None, by: int | None = None) -> None:
+        """Put an event on the agenda, caused by the event that happens now (or by `by`)."""
+        self._ticket += 1
+        heappush(self._agenda, (due_us, self._ticket, self.event if by is None else by, node.name,
+                                node.life if life is None else life, kind, payload))
+
+    def begin(self, by: int, node: str, kind: str, about: str | None) -> int:
+        """Give the next event its id and write it into the trace. A command begins here, too."""
+        self.event += 1
+        if self.trace is not None:
+            self.trace.events.append((self.event, self.now_us, by, node, kind, about))
+        return self.event
+
+    def end(self) -> None:
+        """The event is over: whoever judges or films looks now."""
+        self.busy = True
+        try:
+            for look in self.after_event:
+                look(self.event)
+        finally:
+            self.busy = False
+
+    def step(self) -> bool:
+        """Take one entry off the agenda; False where it was stale and nothing happened."""
+        due_us, _, by, name, life, kind, payload = heappop(self._agenda)
+        node = self.nodes[name]
+        if life != node.life:
+            if kind is REQUEST:
+                self.network.undeliverable(due_us, by, payload)
+            return False
+        if kind is TICK and payload != node.deadline_us:
+            return False
+        if node.paused:
+            node.held.append((kind, payload))
+            return False
+        self.now_us, self.busy = due_us, True
+        self.event += 1
+        if self.trace is not None:
+            about = payload[1].id if kind is REQUEST or kind is RESPONSE else None
+            self.trace.events.append((self.event, due_us, by, name, kind, about))
+        try:
+            if self.event not in self.without:
+                if kind is TICK:
+                    node.deadline_us = None
+                node.handlers[kind](payload)
+            for look in self.after_event:
+                look(self.event)
+        finally:
+            self.busy = False
+        return True
+
+    def next_due_us(self) -> int | None:
+        """When the next entry of the agenda is due; None where nothing will ever happen again."""
+        return self._agenda[0][0] if self._agenda else None
+
+    def run_to(self, now_us: int) -> None:
+        """Let everything happen that is due up to and including `now_us`; then it is that time."""
+        agenda = self._agenda
+        while agenda and agenda[0][0] <= now_us:
+            self.step()
+        self.now_us = max(self.now_us, now_us)
+
+    def run_to_event(self, event: int) -> None:
+        """Let everything happen up to and including the event with this id."""
+        while self.event < event:
+            self.step()
+
+    def forget(self, message_id: str) -> bool:
+        """Lose a message that is on its way; False where none with this identity is."""
+        kept = [entry for entry in self._agenda
+                if not (entry[5] in (REQUEST, RESPONSE) and entry[6][1].id == message_id)]
+        lost = len(kept) < len(self._agenda)
+        self._agenda[:] = kept
+        heapify(self._agenda)
+        return lost
+
+    def pause(self, node: Node) -> None:
+        """Nothing happens to the node until it resumes; the clock and the network go on."""
+        node.paused, node.held = True, []
+
+    def resume(self, node: Node) -> None:
+        """What was held back happens now, in the order in which it arrived."""
+        node.paused = False
+        for kind, payload in node.held:
+            self.schedule(self.now_us, node, kind, payload)
+        node.held = []

@@ -1,0 +1,1 @@
+"""What the command line calls: set-up, notebooks, export, bench. Only here things are printed."""

@@ -1,0 +1,199 @@
+"""Set up once, then do what was asked for. Standard library only: nothing may be installed yet.
+
+An environment that already has everything (conda, Binder, an active venv) is used as it is. Where
+something is missing, `.venv` is made beside this package and filled by uv, if that is there, or pip.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+FIRST = "notebooks/00_start_here.ipynb"
+PORT = 8888
+SANITIZE = "tests/notebooks/sanitize.cfg"
+
+
+class Verb(NamedTuple):
+    """One thing to do: what it is, and which dependency set it needs."""
+
+    says: str
+    needs: str = "run"
+
+
+VERBS = {
+    "lab": Verb("open the course in JupyterLab; further arguments go to JupyterLab"),
+    "test": Verb("run the tests, and the notebooks under strict comparison; arguments: pytest's",
+                 "test"),
+    "notebooks": Verb("execute the notebooks and write them in normal form; --check proves it"),
+    "bench": Verb("measure: ratios within one run, beside their goals", "test"),
+    "export": Verb("write each notebook as one self-contained page with live players"),
+}
+
+
+def usage() -> str:
+    """What `--help` says."""
+    lines = ["usage: python3 -m kafka_internals VERB [ARGUMENTS]", ""]
+    lines += [f"  {name:<10} {verb.says}" for name, verb in VERBS.items()]
+    lines += ["", "The first run makes .venv beside this package and installs into it (with uv, if",
+              "that is on the PATH, else with pip; needs the network, about a minute). An",
+              "environment that already has everything is used as it is."]
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    """Run one verb; gives the exit status."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    name, rest = argv[0], argv[1:]
+    if name not in VERBS:
+        print(f"there is no verb {name!r}; there is {', '.join(VERBS)}\n\n{usage()}")
+        return 2
+    try:
+        python = interpreter(VERBS[name].needs)
+    except SetUpFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    return subprocess.call([python, *command(name, rest)], cwd=ROOT, env=environment(python))
+
+
+def environment(python: str) -> dict[str, str]:
+    """Kernels and subprocesses find the package, and the programs installed beside `python`."""
+    path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
+    python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": python_path, "PATH": path}
+
+
+def command(name: str, rest: list[str]) -> list[str]:
+    """The arguments for Python that do what the verb says."""
+    if name == "lab":
+        return ["-m", "kafka_internals.tools.lab", *port(rest), f"--ServerApp.root_dir={ROOT}",
+                *rest, *([] if any(one.endswith(".ipynb") for one in rest) else [FIRST])]
+    if name == "test":
+        return ["-m", "pytest", *(rest or ["--nbval", f"--nbval-sanitize-with={SANITIZE}",
+                                           "tests", "notebooks"])]
+    return ["-m", f"kafka_internals.tools.{name}", *rest]
+
+
+def port(rest: list[str]) -> list[str]:
+    """Jupyter's usual port, or the next free one, and say so. A port that was given stays."""
+    if any(one.split("=")[0] in ("--port", "--ServerApp.port") for one in rest):
+        return []
+    free = next(number for number in range(PORT, PORT + 200) if _is_free(number))
+    if free != PORT:
+        print(f"Port {PORT} is busy; JupyterLab takes {free}.", flush=True)
+    return [f"--port={free}"]
+
+
+def _is_free(number: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", number))
+        except OSError:
+            return False
+    return True
+
+
+# -- which Python ----------------------------------------------------------------------------------
+class SetUpFailed(Exception):
+    """One line for the person in front of the screen."""
+
+
+def requirements(needs: str) -> list[str]:
+    """The requirement lines of a dependency set, from pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["dependencies"] + (
+        project["optional-dependencies"]["test"] if needs == "test" else [])
+
+
+def missing(lines: list[str]) -> list[str]:
+    """The requirements that this environment does not meet."""
+    return [line for line in lines if not _is_met(line)]
+
+
+def _is_met(line: str) -> bool:
+    name = re.match(r"[\w.-]+", line)[0]
+    try:
+        version = _numbers(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    for compare, limit in re.findall(r"(>=|<)([\d.]+)", line):
+        if (version >= _numbers(limit)) is not (compare == ">="):
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version, without zeros at the end: "8.1.0rc1" is (8, 1)."""
+    numbers = [int(n) for n in re.match(r"[\d.]*", version)[0].strip(".").split(".") if n]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def interpreter(needs: str) -> str:
+    """A Python that has the dependency set: this one, else the one in `.venv`, made if need be."""
+    if not missing(requirements(needs)):
+        return sys.executable
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp, mark = VENV / f".set-up-{needs}", _fingerprint(needs)
+    if not (python.exists() and stamp.exists() and stamp.read_text() == mark):
+        _fill(python, needs)
+        stamp.write_text(mark)
+    return str(python)
+
+
+def _fingerprint(needs: str) -> str:
+    told = (ROOT / "pyproject.toml").read_bytes() + f"{sys.version}{needs}".encode()
+    return hashlib.sha256(told).hexdigest()
+
+
+def _fill(python: Path, needs: str) -> None:
+    """Make `.venv`, if it is not there, and install the dependency set."""
+    print("Setting up .venv (once; needs the network, about a minute).", flush=True)
+    target = f"{ROOT}[test]" if needs == "test" else str(ROOT)
+    if uv := shutil.which("uv"):
+        _step([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)])
+        _step([uv, "pip", "install", "--python", str(python), "--compile-bytecode", "-e", target])
+        return
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        raise SetUpFailed("This Python has no venv module. On Debian or Ubuntu: "
+                          "sudo apt install python3-venv") from None
+    if not python.exists():
+        _step([sys.executable, "-m", "venv", str(VENV)])
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    _step([*pip, "install", "--quiet", "--upgrade", "pip"])
+    _step([*pip, "install", "-e", target])
+
+
+def _step(arguments: list[str]) -> None:
+    """Run one step of the set-up; show that it moves, and one line where it fails."""
+    step = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            encoding="utf-8", errors="replace")
+    errors, packages = "", 0
+    for line in step.stdout:
+        if line.startswith("Collecting "):
+            packages += 1
+            if packages % 20 == 0:
+                print(f"  {packages} packages found", flush=True)
+        elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
+            print(f"  {line.strip()[:70]}", flush=True)
+        elif "rror" in line:
+            errors = errors or line.strip()
+    if step.wait():
+        raise SetUpFailed(f"The set-up failed: {errors or ' '.join(arguments)}. It needs the "
+                          f"network once; then run the same command again.")

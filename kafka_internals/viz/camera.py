@@ -1,0 +1,230 @@
+"""The camera: a run executed once more, with a view looking after every event.
+
+A view is a pure function `draw(look, subject, whose) -> Scene`. `look` is everything that can be
+seen at one instant: snapshots by subject, the event and its changes, messages on their way. `whose`
+says whose knowledge is drawn: `Truth` sees every node at once, which no node can; a `Belief` has
+one broker's own snapshot and what that broker was told. Both give the same shape of answer.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.sim.trace import Change, Flight
+
+UNKNOWN = -1
+STAGE, FUTURE = 720, 410                    # how wide a stage is; one of two futures
+
+
+class Message(NamedTuple):
+    """A message, sent in `event`; `text` is what it says, `lost` where it will not arrive."""
+
+    event: int
+    id: str
+    kind: str
+    sender: str
+    receiver: str
+    t_us: int
+    due_us: int | None
+    text: str
+
+    @property
+    def lost(self) -> bool:
+        """True for a message that a fault has taken."""
+        return self.due_us is None
+
+    @property
+    def ident(self) -> str:
+        """Its correlation id as a picture shows it: "#17"."""
+        return f"#{self.id.rpartition('.')[2]}"
+
+
+class Look:
+    """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""
+
+    def __init__(self, run: Any, changes: list[Change], messages: list[Message],
+                 said: list[Message], width: int = STAGE) -> None:
+        self._run, self.width = run, width      # of the stage, in units
+        self.event, self.now_us = run.world.event, run.world.now_us
+        self.changes = changes                  # of this event
+        self.messages = messages                # on their way now, in the order they were sent
+        self.said = said                        # every message so far, also those that arrived
+
+    def __call__(self, subject: str) -> Any:
+        return self._run.look(subject)
+
+    def last(self, subject: str, attribute: str) -> Change | None:
+        """The latest change of a pair, also of a subject that has no snapshot any more."""
+        trace = self._run.world.trace
+        index = trace.latest(subject, attribute, self.event)
+        return None if index is None else trace.change(index)
+
+    def stored(self, partition: TopicPartition, broker: int) -> Any:
+        """The batches that one broker's disk holds, whether it runs or not."""
+        return self._run.stored(partition, broker)
+
+    def subjects(self) -> list[str]:
+        """Names of everything that has a snapshot."""
+        return self._run.subjects()
+
+    def brokers(self) -> list[int]:
+        """Every broker's id, in order."""
+        return [int(name[7:]) for name in self.subjects() if name.startswith("broker-")]
+
+    def clients(self) -> list[str]:
+        """Every client's name, in the order in which they came."""
+        names = [name for name in self.subjects() if "#" not in name and "@" not in name]
+        return [name for name in names if not name.startswith(("broker-", "parked-"))]
+
+
+class ReplicaSeen(NamedTuple):
+    """A replica as somebody sees it; None is unknown. `state` is the broker's."""
+
+    broker: int
+    role: str
+    state: str
+    batches: Any
+    log_end_offset: int | None
+    high_watermark: int | None
+
+
+class Truth:
+    """All nodes at one instant: what a picture may show and no node can know."""
+
+    name = "truth"
+
+    def replicas(self, look: Look, partition: TopicPartition,
+                 brokers: tuple[int, ...]) -> list[ReplicaSeen]:
+        """Every replica; of one whose broker is down, what its disk still holds."""
+        return [self._running(look, name, broker) or self._down(look, partition, name, broker)
+                for broker in brokers for name in (replica_name(partition, broker),)]
+
+    @staticmethod
+    def _running(look: Look, name: str, broker: int) -> ReplicaSeen | None:
+        one = look(name)
+        return one and ReplicaSeen(broker, one.role, look(broker_name(broker)).state, one.batches,
+                                   one.log_end_offset, one.high_watermark)
+
+    @staticmethod
+    def _down(look: Look, partition: TopicPartition, name: str, broker: int) -> ReplicaSeen:
+        stored, mark = look.stored(partition, broker), look.last(name, "high_watermark")
+        return ReplicaSeen(broker, "no leader", look(broker_name(broker)).state, stored,
+                           stored[-1].last_offset + 1 if stored else 0, mark.new if mark else 0)
+
+    def own(self, look: Look, partition: TopicPartition, brokers: tuple[int, ...]) -> Any:
+        """The snapshot that speaks for the partition: the leader's, else any."""
+        found = [one for b in brokers if (one := look(replica_name(partition, b))) is not None]
+        return next((one for one in found if one.role == "leader"), found[0] if found else None)
+
+    def messages(self, look: Look) -> list[Message]:
+        """All that are on their way."""
+        return look.messages
+
+
+class Belief:
+    """One broker's view: itself, and what fetches told it about the others."""
+
+    def __init__(self, broker: int) -> None:
+        self.broker, self.name = broker, broker_name(broker)
+
+    def own(self, look: Look, partition: TopicPartition, brokers: tuple[int, ...]) -> Any:
+        """The believer's own replica, while it runs."""
+        return look(replica_name(partition, self.broker))
+
+    def replicas(self, look: Look, partition: TopicPartition,
+                 brokers: tuple[int, ...]) -> list[ReplicaSeen]:
+        """Its own replica as it is; of the others at most a log end offset, or that it leads."""
+        own, state = self.own(look, partition, brokers), look(self.name).state
+        if own is None:
+            return [ReplicaSeen(b, "unknown", state if b == self.broker else "unknown", None, None,
+                                None) for b in brokers]
+        told = dict(own.remote_log_end_offset)
+        return [ReplicaSeen(b, own.role, state, own.batches, own.log_end_offset,
+                            own.high_watermark) if b == self.broker else
+                ReplicaSeen(b, "leader" if b == own.leader else "follower", "unknown", None,
+                            None if told.get(b, UNKNOWN) == UNKNOWN else told[b], None)
+                for b in brokers]
+
+    def messages(self, look: Look) -> list[Message]:
+        """Those it sent as requests and has no answer to: it cannot know where they are."""
+        answered = {m.id[9:] for m in look.said if m.kind == "response" and m.due_us is not None
+                    and m.due_us <= look.now_us}
+        return [m for m in look.said if m.kind == "request" and m.sender == self.name
+                and m.id[8:] not in answered]
+
+
+class Shot(NamedTuple):
+    """What the camera took after one event: a scene by whose knowledge, what its values wait for,
+    and the values of the pairs that it was told to watch."""
+
+    event: int
+    t_us: int
+    scenes: dict[str, Any]
+    waits: dict[str, str]
+    watched: tuple
+
+
+class Camera:
+    """Looks at a run after every event from `first` to `last` and keeps what changed the scene."""
+
+    def __init__(self, draw: Callable, subject: Any, believers: list, words: Any, *,
+                 first: int, last: int, watch: tuple[tuple[str, str], ...] = (),
+                 width: int = STAGE) -> None:
+        self._watch, self._width = watch, width
+        self._draw, self._subject, self._believers = draw, subject, believers
+        self._words, self._first, self._last = words, first, last
+        self.shots: list[Shot] = []
+        self._messages: list[Message] = []
+        self._changes = 0
+        self._on_their_way: list[Message] = []
+
+    def attach(self, run: Any) -> None:
+        """Look after every event of this run from now on."""
+        self._run = run
+        run.world.after_event.append(self._after_event)
+
+    def _after_event(self, event: int) -> None:
+        trace, world = self._run.world.trace, self._run.world
+        changes = [Change._make(one) for one in trace.changes[self._changes:]]
+        self._changes = len(trace.changes)
+        self._follow_messages(trace, world.now_us)
+        if not self._first <= event <= self._last:
+            return
+        look = Look(self._run, changes, self._on_their_way, self._messages, self._width)
+        scenes = {}
+        for whose in self._believers:
+            scene = self._draw(look, self._subject, whose)
+            before = self.shots[-1].scenes[whose.name] if self.shots else None
+            same = before is not None and before.shapes == scene.shapes
+            scenes[whose.name] = before if same else scene
+        watched = tuple(self._run.current(*pair) for pair in self._watch)
+        shot = Shot(event, world.now_us, scenes, self._waits(look, scenes), watched)
+        last = self.shots[-1] if self.shots else None
+        if last is None or (last.watched, last.waits) != (shot.watched, shot.waits) or \
+                any(scene is not last.scenes[name] for name, scene in scenes.items()):
+            self.shots.append(shot)
+
+    def _follow_messages(self, trace: Any, now_us: int) -> None:
+        """Keep those that were sent and have not arrived; a lost one shows in its own event."""
+        self._on_their_way = [m for m in self._on_their_way if m.due_us and m.due_us > now_us]
+        for flight in map(Flight._make, trace.flights[len(self._messages):]):
+            asks = flight.kind == "request"
+            request = flight.id if asks else f"request{flight.id[8:]}"
+            told = trace.of(request, "asked" if asks else "answer")
+            text = trace.changes[told[-1]][4] if told else ""
+            message = Message(*flight[:5], flight.t_us, flight.due_us, text)
+            self._messages.append(message)
+            self._on_their_way.append(message)
+
+    def _waits(self, look: Look, scenes: dict[str, Any]) -> dict[str, str]:
+        """What each value that is shown waits for."""
+        pairs = {tuple(shape["a"]) for scene in scenes.values()
+                 for shape in scene.shapes.values() if "a" in shape}
+        told: dict[str, str] = {}
+        for subject, attribute in sorted(pairs):
+            waits = [one for one in getattr(look(subject), "waits", ())
+                     if one.attribute == attribute]
+            if waits:
+                word = " or " if waits[0].any_of else " and "
+                told[f"{subject} {attribute}"] = word.join(
+                    self._words.wait(one, self._run.current) for one in waits)
+        return told

@@ -1,0 +1,45 @@
+"""matplotlib in this house: one look, text that stays text, and the same bytes every time.
+
+A chart is shown as SVG with a sentence beside it. The font is the reader's own sans-serif; a `$` in
+a label is a dollar, never mathematics.
+"""
+
+import io
+from typing import Any
+
+from kafka_internals.viz.svg import plain
+from kafka_internals.viz.theme import TOKENS
+
+COLOURS = TOKENS["colour"]["light"]
+RC = {"svg.hashsalt": "kafka_internals", "svg.fonttype": "none", "text.parse_math": False,
+      "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
+      "font.size": 10, "axes.edgecolor": COLOURS["rule"], "axes.labelcolor": COLOURS["ink-2"],
+      "xtick.color": COLOURS["ink-2"], "ytick.color": COLOURS["ink-2"],
+      "text.color": COLOURS["ink"], "axes.spines.top": False, "axes.spines.right": False}
+
+
+class Chart:
+    """A finished figure as SVG, with the sentence that says what it shows."""
+
+    def __init__(self, svg: str, sentence: str) -> None:
+        self.svg, self.sentence = svg, sentence
+
+    def __repr__(self) -> str:
+        return plain(self.sentence)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+
+def drawn(draw: Any, sentence: str, *, size: tuple[float, float]) -> Chart:
+    """Call `draw(axes)` on a fresh figure of `size` inches and keep it as SVG."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return Chart(text[text.index("<svg"):], sentence)

@@ -1,0 +1,26 @@
+// Save as a file: the page that plays this film anywhere, made from the player's own texts.
+const escapeText = text => plain(text).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
+
+function toBase64(bytes) {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+const fromBase64 = text => Uint8Array.from(atob(text.trim()), c => c.charCodeAt(0));
+
+function pageText({ bytes, css, module, picture, ...card }) {
+  const parts = { title: escapeText(card.title), say: escapeText(card.say), css, module, picture,
+                  event: String(card.event), count: String(card.size[2]), film: toBase64(bytes),
+                  card: escapeText(JSON.stringify(card)) };
+  return PAGE.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+}
+
+function saveFile(parts) {
+  const name = String(parts.title).toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
+  const url = URL.createObjectURL(new Blob([pageText(parts)], { type: "text/html" }));
+  const link = make("a", "", null, { href: url, download: `${name || "film"}.html` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

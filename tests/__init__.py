@@ -1,0 +1,1 @@
+"""The tests mirror the package; scenarios, golden data, notebooks and browser stand beside."""

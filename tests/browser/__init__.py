@@ -1,0 +1,1 @@
+"""The player in a real browser: JupyterLab, Notebook, and pages from a file."""

@@ -1,0 +1,1 @@
+"""Configs: names, defaults and validators of Kafka, and where this engine differs."""

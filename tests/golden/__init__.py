@@ -1,0 +1,1 @@
+"""Bytes and behaviour of the real Kafka, and what reads them."""

@@ -1,0 +1,1 @@
+"""Scenes, films, static pictures and the player's Python side."""

@@ -1,0 +1,59 @@
+"""Runs of the engine that views are filmed from: each a few lines, each with something in it."""
+
+from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.server.delayed_operation import TRANSITIONS
+from kafka_internals.viz.film import View
+from kafka_internals.viz.machine_view import machine_view
+from kafka_internals.viz.replica_view import replica_view
+from kafka_internals.viz.sequence_view import sequence_view
+
+PARKED = machine_view(TRANSITIONS, "Parked produce")
+
+
+def one_produce() -> Cluster:
+    """One record with acks=all, then read."""
+    cluster = Cluster(seed=7)
+    cluster.create_topic("orders", 1, 3, {"min.insync.replicas": 2})
+    cluster.producer(acks="all", linger_ms=2).send("orders", "paid", key="ada").get()
+    consumer = cluster.consumer(auto_offset_reset="earliest")
+    consumer.assign("orders-0")
+    consumer.poll()
+    cluster.run(ms=20)
+    return cluster
+
+
+def faults() -> Cluster:
+    """A log longer than the picture, a slow follower, a crash, a power loss, a pause, a cut."""
+    cluster = Cluster(seed=3)
+    cluster.create_topic("orders", 1, 3)
+    producer = cluster.producer(acks="1", linger_ms=0)
+    for number in range(7):
+        producer.send("orders", f"order {number}").get()
+    cluster.slow(3, fetch_ms=30)
+    producer.send("orders", "late")
+    cluster.run(ms=12)
+    cluster.kill(2)
+    cluster.run(ms=40)
+    cluster.restart(2)
+    cluster.pause(3)
+    cluster.cut(1, 2)
+    producer.send("orders", "unseen")
+    cluster.run(ms=5)
+    cluster.heal()
+    cluster.resume(3)
+    cluster.power_loss(1)
+    cluster.run(ms=5)
+    return cluster
+
+
+def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
+    """Every view with a run that shows it."""
+    produce, broken = one_produce(), faults()
+    return [
+        ("replicas", replica_view, produce, "orders-0", {"beliefs": [1, 3]}),
+        ("replicas-faults", replica_view, broken, "orders-0", {"beliefs": [1, 2]}),
+        ("sequence", sequence_view, produce, None, {}),
+        ("sequence-faults", sequence_view, broken,
+         ["producer-1", "broker-1", "broker-2", "broker-3"], {}),
+        ("parked", PARKED, produce, "parked-producer-1.2", {}),
+    ]
