@@ -9,7 +9,12 @@ none; names of headers (KIP-82) are always there, if only empty.
 from typing import NamedTuple
 
 from kafka_internals.byte_utils import (
-    SHORT_VARINTS, read_varint, read_varlong, size_of_varint, varint)
+    SHORT_VARINTS,
+    read_varint,
+    read_varlong,
+    size_of_varint,
+    varint,
+)
 
 Headers = tuple[tuple[str, bytes | None], ...]
 MAX_RECORD_OVERHEAD = 21                                # length 5, attributes 1, deltas 10 and 5

@@ -8,14 +8,24 @@ the codecs that decode them come in a later version.
 """
 
 from collections import namedtuple
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
-from typing import Iterable, Iterator, Sequence
 
 from kafka_internals.byte_utils import crc32c, size_of_varint
 from kafka_internals.errors import (
-    CorruptRecordException, IllegalStateException, UnsupportedCompressionTypeException)
+    CorruptRecordException,
+    IllegalStateException,
+    UnsupportedCompressionTypeException,
+)
 from kafka_internals.record import (
-    MAX_RECORD_OVERHEAD, Field, Headers, Record, decode_record, encode_record, size_of_content)
+    MAX_RECORD_OVERHEAD,
+    Field,
+    Headers,
+    Record,
+    decode_record,
+    encode_record,
+    size_of_content,
+)
 
 # fmt: off
 LAYOUT = (

@@ -1,11 +1,21 @@
 """Varints, CRC-32C and murmur2, against what Kafka's own classes gave."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kafka_internals.byte_utils import (
-    SHORT_VARINTS, crc32c, murmur2, read_unsigned_varint, read_varint, read_varlong,
-    size_of_unsigned_varint, size_of_varint, unsigned_varint, varint)
+    SHORT_VARINTS,
+    crc32c,
+    murmur2,
+    read_unsigned_varint,
+    read_varint,
+    read_varlong,
+    size_of_unsigned_varint,
+    size_of_varint,
+    unsigned_varint,
+    varint,
+)
 from tests.golden.cases import json_lines
 
 ZIG_ZAG = {0: "00", -1: "01", 1: "02", 63: "7e", 64: "8001", -64: "7f", -65: "8101", 300: "d804",

@@ -8,8 +8,16 @@ import pytest
 
 from kafka_internals import errors
 from kafka_internals.errors import (
-    ApiException, InvalidMetadataException, KafkaException, NotEnoughReplicasException,
-    RetriableException, TimeoutException, UnknownServerException, for_code, for_name)
+    ApiException,
+    InvalidMetadataException,
+    KafkaException,
+    NotEnoughReplicasException,
+    RetriableException,
+    TimeoutException,
+    UnknownServerException,
+    for_code,
+    for_name,
+)
 from tests.golden.cases import GOLDEN
 
 CLASSES = [one for _, one in inspect.getmembers(errors, inspect.isclass)

@@ -5,17 +5,30 @@ from struct import pack_into
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch as AioBatch
 from aiokafka.record.default_records import DefaultRecordBatchBuilder as AioBuilder
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch as KafkaPythonBatch
 from kafka.record.default_records import DefaultRecordBatchBuilder as KafkaPythonBuilder
 
 from kafka_internals.byte_utils import crc32c
 from kafka_internals.errors import (
-    CorruptRecordException, IllegalStateException, UnsupportedCompressionTypeException)
+    CorruptRecordException,
+    IllegalStateException,
+    UnsupportedCompressionTypeException,
+)
 from kafka_internals.record import RECORD_LAYOUT
 from kafka_internals.record_batch import (
-    CRC_COVERS_FROM, LAYOUT, RECORD_BATCH_OVERHEAD, SPANS, BatchHeader, Record, RecordBatch,
-    batches, encode, valid_length)
+    CRC_COVERS_FROM,
+    LAYOUT,
+    RECORD_BATCH_OVERHEAD,
+    SPANS,
+    BatchHeader,
+    Record,
+    RecordBatch,
+    batches,
+    encode,
+    valid_length,
+)
 
 BLOBS = st.none() | st.binary(max_size=150)
 HEADERS = st.lists(st.tuples(st.text(max_size=6), BLOBS), max_size=3).map(tuple)

@@ -1,7 +1,8 @@
 """RecordBatchBuilder: when a producer's batch is full, against Kafka's own accumulator."""
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kafka_internals.errors import IllegalStateException
 from kafka_internals.record import encode_record

@@ -7,17 +7,26 @@ partition without a position asks for one, as `auto.offset.reset` says. Groups c
 """
 
 from collections import deque
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from kafka_internals.clients.network_client import InFlight, NetworkClient
 from kafka_internals.common import Changed, TopicPartition, Wait
 from kafka_internals.errors import (
-    InvalidMetadataException, NoOffsetForPartitionException, OffsetOutOfRangeException,
-    RetriableException, for_name)
+    InvalidMetadataException,
+    NoOffsetForPartitionException,
+    OffsetOutOfRangeException,
+    RetriableException,
+    for_name,
+)
 from kafka_internals.messages import Response
 from kafka_internals.messages.fetch import CONSUMER, FetchPartition, FetchRequest, FetchResponse
 from kafka_internals.messages.list_offsets import (
-    EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsRequest)
+    EARLIEST_TIMESTAMP,
+    LATEST_TIMESTAMP,
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+)
 from kafka_internals.messages.metadata import MetadataResponse
 from kafka_internals.record_batch import batches
 
@@ -229,10 +238,10 @@ class KafkaConsumer:
         call.records += (assigned.buffer.popleft() for _ in range(taken))
         assigned.position = call.records[-1].offset + 1
         assigned.why = (self.client_id, f"position.{name}")
-        buffered = (self.client_id, f"buffered.{name}")
+        buffered, asked = (self.client_id, f"buffered.{name}"), (call.subject, "state")
         return [Changed(self.client_id, f"position.{name}", old, assigned.position, POSITION_RULE,
-                        (buffered, (call.subject, "state"))),
-                Changed(*buffered, before, before - taken, POSITION_RULE, ((call.subject, "state"),))]
+                        (buffered, asked)),
+                Changed(*buffered, before, before - taken, POSITION_RULE, (asked,))]
 
     # -- answers ------------------------------------------------------------------------------
     def handle(self, broker: int, response: Response, now_ms: int) -> list:

@@ -8,15 +8,24 @@ may store a record twice, and with several requests in flight it may change thei
 """
 
 from collections import deque
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from kafka_internals.byte_utils import murmur2
 from kafka_internals.clients.network_client import InFlight, NetworkClient
 from kafka_internals.clients.record_accumulator import (
-    BuiltInPartitioner, ProducerBatch, RecordAccumulator)
-from kafka_internals.byte_utils import murmur2
+    BuiltInPartitioner,
+    ProducerBatch,
+    RecordAccumulator,
+)
 from kafka_internals.common import START_MS, Changed, TopicPartition, Wait
 from kafka_internals.errors import (
-    ApiException, InvalidMetadataException, RetriableException, TimeoutException, for_name)
+    ApiException,
+    InvalidMetadataException,
+    RetriableException,
+    TimeoutException,
+    for_name,
+)
 from kafka_internals.messages import Response
 from kafka_internals.messages.metadata import MetadataResponse
 from kafka_internals.messages.produce import NO_ACK, PartitionProduceData, ProduceRequest
@@ -338,7 +347,8 @@ class KafkaProducer:
     def receipt(self, record: ProducerRecord) -> ReceiptSnapshot:
         """One record, frozen."""
         error = record.error and record.error.error_name
-        return ReceiptSnapshot(record.state, record.placed, record.offset, error, self._waits(record))
+        return ReceiptSnapshot(record.state, record.placed, record.offset, error,
+                               self._waits(record))
 
     def _waits(self, record: ProducerRecord) -> tuple[Wait, ...]:
         if record.state != "waiting":

@@ -6,7 +6,8 @@ broker that it can reach who leads which partition.
 """
 
 from collections import deque
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
 from kafka_internals.messages import Request, Response

@@ -7,7 +7,8 @@ each partition, so that no partition starves another.
 """
 
 from collections import deque
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from kafka_internals.common import TopicPartition
 from kafka_internals.record_batch import RecordBatchBuilder
@@ -25,7 +26,7 @@ class ProducerBatch:
         self.records: list[Any] = []
         self.attempts = self.backoff_ms = 0
         self.tried_ms = now_ms
-        self.data = None                     # the encoded batch, once it has left for the first time
+        self.data = None                     # the encoded batch, once it has left
 
     def waits_until_ms(self, linger_ms: int) -> int:
         """When it may leave although it is not full."""

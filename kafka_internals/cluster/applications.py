@@ -5,7 +5,8 @@ handles as arguments; one from a closure or a global would be the wrong one in a
 """
 
 import inspect
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from kafka_internals.cluster.floor import has_the_floor
 from kafka_internals.cluster.handles import Call, Handle

@@ -4,16 +4,23 @@ Each check raises Kafka's own error where Kafka has one, says what was given and
 worked, and changes nothing.
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Iterable
+from typing import Any
 
 from kafka_internals.cluster.handles import Handle
 from kafka_internals.common import LEGAL_TOPIC, TopicPartition, broker_name
 from kafka_internals.config import BROKER_CONFIG, TOPIC_CONFIG
 from kafka_internals.errors import (
-    ConfigException, IllegalStateException, InvalidConfigurationException,
-    InvalidPartitionsException, InvalidReplicationFactorException, InvalidTopicException,
-    TopicExistsException, UnknownTopicOrPartitionException)
+    ConfigException,
+    IllegalStateException,
+    InvalidConfigurationException,
+    InvalidPartitionsException,
+    InvalidReplicationFactorException,
+    InvalidTopicException,
+    TopicExistsException,
+    UnknownTopicOrPartitionException,
+)
 from kafka_internals.server.partition import Rules
 
 UNSAFE = {"high_watermark": ("isr", "leader"), "consumer_reads_to": ("high watermark", "log end"),

@@ -6,21 +6,29 @@ leaves the cluster as it was; then they go into the journal and are carried out.
 journal with another tail, executed again.
 """
 
-from typing import Any, Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster import checks, words
 from kafka_internals.cluster.applications import Application, check_application
 from kafka_internals.cluster.cost_model import CostModel
+from kafka_internals.cluster.faults import Faults
 from kafka_internals.cluster.floor import has_the_floor, inside_application, refuse_commands
 from kafka_internals.cluster.handles import (
-    App, Call, Consumer, ConsumerRecord, Handle, Producer, Receipt, Topic)
+    App,
+    Call,
+    Consumer,
+    ConsumerRecord,
+    Handle,
+    Producer,
+    Topic,
+)
 from kafka_internals.cluster.look import Why, attribute_of
 from kafka_internals.cluster.run import Run, Setup
 from kafka_internals.common import TopicPartition
-from kafka_internals.config import CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
+from kafka_internals.config import CONSUMER_CONFIG, PRODUCER_CONFIG
 from kafka_internals.errors import IllegalStateException, KafkaException, TimeoutException
-from kafka_internals.server.partition import Rules
 from kafka_internals.sim import why
 from kafka_internals.sim.invariants import InvariantViolated
 from kafka_internals.sim.journal import Journal
@@ -32,7 +40,7 @@ class BrokenRunException(KafkaException):
     """The engine itself failed in this run; the run before that event can be had by a fork."""
 
 
-class Cluster:
+class Cluster(Faults):
     """Brokers 1 to `brokers`, one seed, virtual time. See the methods for what may be done.
 
     `configs`: broker configs by Kafka's names. `latency_ms` is one way on every link, `jitter_ms`
@@ -138,70 +146,6 @@ class Cluster:
         """True once the application has returned or raised."""
         self.machine
         return self._apps[name].ended
-
-    # -- commands: faults ---------------------------------------------------------------------
-    def kill(self, broker: int) -> None:
-        """The process dies; the page cache, and so every byte written, survives."""
-        self._fault("kill", broker, up=True)
-
-    def stop(self, broker: int) -> None:
-        """A clean shutdown: logs flushed, high watermarks checkpointed."""
-        self._fault("stop", broker, up=True)
-
-    def power_loss(self, broker: int) -> None:
-        """The machine goes dark: what was not flushed is lost, and no connection is closed."""
-        self._fault("power_loss", broker, up=True)
-
-    def lose_disk(self, broker: int) -> None:
-        """The disk is gone, and the broker with it; it can restart with an empty one."""
-        self._fault("lose_disk", broker)
-
-    def pause(self, broker: int) -> None:
-        """The process stands still (a long garbage collection); the clock goes on."""
-        self._fault("pause", broker, up=True, paused=False)
-
-    def resume(self, broker: int) -> None:
-        """A paused broker goes on with what has piled up."""
-        self._fault("resume", broker, up=True, paused=True)
-
-    def restart(self, broker: int) -> None:
-        """The process begins again with what its disk holds. It does not lead its old epoch."""
-        self._fault("restart", broker, up=False)
-
-    def slow(self, broker: int, fetch_ms: int) -> None:
-        """What this broker fetches from others takes `fetch_ms` longer to ask for; 0 ends it."""
-        checks.not_negative("fetch_ms", fetch_ms)
-        self._fault("slow", broker, fetch_ms=fetch_ms)
-
-    def _fault(self, command: str, broker: Any, up: bool | None = None,
-               paused: bool | None = None, **more: Any) -> None:
-        checks.broker_state(self.machine, command, broker, up, paused)
-        self._command(command, broker=broker, **more)
-
-    def partition(self, side: Iterable[Any], other_side: Iterable[Any]) -> None:
-        """Cut every link between two groups of nodes (broker ids or client names), both ways."""
-        names = checks.sides(self.machine, side, other_side)
-        self._command("partition", side=names[0], other_side=names[1])
-
-    def cut(self, sender: Any, receiver: Any) -> None:
-        """Nothing passes from one node to another any more; the other direction stays."""
-        self._command("cut", sender=checks.node(self.machine, sender),
-                      receiver=checks.node(self.machine, receiver))
-
-    def lossy(self, sender: Any, receiver: Any, per_mille: int) -> None:
-        """Of a thousand messages from one node to another so many are lost."""
-        checks.per_mille(per_mille)
-        self._command("lossy", sender=checks.node(self.machine, sender),
-                      receiver=checks.node(self.machine, receiver), per_mille=per_mille)
-
-    def heal(self) -> None:
-        """Every cut and lossy link works again. What was lost stays lost."""
-        self._command("heal")
-
-    def drop(self, message: Any) -> None:
-        """Lose one message by identity ("request-producer-1.3", "response-producer-1.3")."""
-        name = checks.message(self.machine, getattr(message, "subject", message))
-        self._command("drop", message=name)
 
     # -- the one door for commands ------------------------------------------------------------
     def _command(self, command: str, **args: Any) -> None:
@@ -349,8 +293,8 @@ class Cluster:
         snapshot = self.look(name)
         attribute = attribute or ("high_watermark" if "@" in name else "state")
         value = attribute_of(snapshot, attribute, name)
-        waits = tuple(words.wait(one, self.machine.current) for one in getattr(snapshot, "waits", ())
-                      if one.attribute == attribute)
+        waits = tuple(words.wait(one, self.machine.current)
+                      for one in getattr(snapshot, "waits", ()) if one.attribute == attribute)
         return Why.of(why.explain(self.trace, name, attribute, value, waits, self.event),
                       self.trace)
 

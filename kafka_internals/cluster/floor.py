@@ -5,8 +5,9 @@ An application is the one exception. It may make calls on the handles that it wa
 the call itself, which it yields.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 from kafka_internals.errors import IllegalStateException
 

@@ -5,7 +5,8 @@ name. A call (a receipt, a poll, a flush) is done some time later. Outside an ap
 and `poll()` let the world go on until then; inside one they give the call itself, to be yielded.
 """
 
-from typing import Any, Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from kafka_internals.cluster.floor import check_call, inside_application
 from kafka_internals.common import TopicPartition

@@ -3,10 +3,11 @@
 There is no controller yet, so the in-sync replica set is the one that a topic began with.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
-from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.cluster.run import Run
+from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.trace import Change

@@ -5,7 +5,8 @@ from typing import Any
 from kafka_internals.cluster import words
 from kafka_internals.errors import IllegalStateException
 from kafka_internals.sim.trace import Trace
-from kafka_internals.sim.why import VISIBLE_LINKS, Why as Chain
+from kafka_internals.sim.why import VISIBLE_LINKS
+from kafka_internals.sim.why import Why as Chain
 
 
 def attribute_of(snapshot: Any, attribute: str, subject: str = "it") -> Any:

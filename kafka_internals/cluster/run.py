@@ -5,7 +5,8 @@ film, a fork, a counterfactual - executes the journal once more. Commands are ch
 come here; what arrives is carried out.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from kafka_internals.clients.kafka_consumer import KafkaConsumer
 from kafka_internals.clients.kafka_producer import KafkaProducer

@@ -1,8 +1,8 @@
 """Seeded schedules: a small cluster, clients with random settings, and faults, all by the dice.
 
-One seed gives one schedule. Faults are such that Kafka's rules must hold without a controller: power
-is never taken from the last member of an in-sync replica set whose log is whole, because nobody
-could bring its acknowledged records back.
+One seed gives one schedule. Faults are such that Kafka's rules must hold without a controller:
+power is never taken from the last member of an in-sync replica set whose log is whole, because
+nobody could bring its acknowledged records back.
 """
 
 from typing import Any

@@ -4,7 +4,8 @@ One table of sentences, used by the text form of "why?" and by every film. Kafka
 they are; numbers are always the ones that were read.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from kafka_internals.common import TopicPartition, Wait
 from kafka_internals.sim.trace import Change, Event, Flight
@@ -106,5 +107,6 @@ def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
     elif field == "buffered":
         said = f"a record of {key}"
     else:
-        said = f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} ({value(has)} now)"
+        said = (f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} "
+                f"({value(has)} now)")
     return said if one.or_at_ms is None else f"{said}, at most until {one.or_at_ms} ms"

@@ -1,7 +1,15 @@
 """KafkaConfig: what can be set for the brokers, as far as replication goes (ReplicationConfigs)."""
 
 from kafka_internals.config.config_def import (
-    BOOLEAN, INT, LONG, LONG_MAX, STRING, ConfigDef, ConfigKey, Range)
+    BOOLEAN,
+    INT,
+    LONG,
+    LONG_MAX,
+    STRING,
+    ConfigDef,
+    ConfigKey,
+    Range,
+)
 
 ISR, ELECTIONS, PLACES = "changes of the in-sync set come", "elections come", "racks come"
 

@@ -7,9 +7,10 @@ of mistake. A config that this engine does not act on yet is known, but stays at
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from kafka_internals.errors import ConfigException
 

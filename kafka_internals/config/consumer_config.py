@@ -2,7 +2,14 @@
 
 from kafka_internals.config.common_client_configs import COMMON_CLIENT_KEYS, reconnect_backoff
 from kafka_internals.config.config_def import (
-    BOOLEAN, INT, STRING, ConfigDef, ConfigKey, Range, ValidString)
+    BOOLEAN,
+    INT,
+    STRING,
+    ConfigDef,
+    ConfigKey,
+    Range,
+    ValidString,
+)
 
 # fmt: off
 CONSUMER_CONFIG = ConfigDef("consumer", (

@@ -7,8 +7,18 @@ from typing import Any
 
 from kafka_internals.config.common_client_configs import COMMON_CLIENT_KEYS, reconnect_backoff
 from kafka_internals.config.config_def import (
-    BOOLEAN, CLASS, INT, INT_MAX, LONG, STRING, ConfigDef, ConfigKey, NonEmptyString, Range,
-    ValidString)
+    BOOLEAN,
+    CLASS,
+    INT,
+    INT_MAX,
+    LONG,
+    STRING,
+    ConfigDef,
+    ConfigKey,
+    NonEmptyString,
+    Range,
+    ValidString,
+)
 from kafka_internals.errors import ConfigException
 
 TRANSACTIONS, PARTITIONERS = "transactions come", "other ways to choose a partition come"

@@ -1,7 +1,17 @@
 """TopicConfig and LogConfig: what can be set for one topic; the brokers have the same defaults."""
 
 from kafka_internals.config.config_def import (
-    BOOLEAN, INT, LIST, LONG, LONG_MAX, STRING, ConfigDef, ConfigKey, Range, ValidString)
+    BOOLEAN,
+    INT,
+    LIST,
+    LONG,
+    LONG_MAX,
+    STRING,
+    ConfigDef,
+    ConfigKey,
+    Range,
+    ValidString,
+)
 
 MIN_SEGMENT_BYTES = 1_048_576
 DAYS_MS = 86_400_000

@@ -5,7 +5,8 @@ engine has no controller yet: creating a topic makes the next image, and nothing
 A leader that dies is therefore not replaced.
 """
 
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from kafka_internals.common import NO_NODE, TopicPartition
 

@@ -6,8 +6,9 @@ something calls `check_and_complete(key)`. An operation ends exactly once: by it
 its deadline. What "ends" means is the operation's own business (`complete`).
 """
 
+from collections.abc import Hashable
 from heapq import heappop, heappush
-from typing import Any, Hashable, NamedTuple
+from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Wait
 

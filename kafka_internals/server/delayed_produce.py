@@ -5,7 +5,8 @@ with REQUEST_TIMED_OUT after the client's `timeout_ms`; the records stay in the 
 may be committed later.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from kafka_internals.common import TopicPartition, Wait
 from kafka_internals.server.delayed_operation import DelayedOperation

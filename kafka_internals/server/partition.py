@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 from kafka_internals.common import NO_NODE, Changed, TopicPartition, Wait, replica_name
 from kafka_internals.errors import (
-    FencedLeaderEpochException, NotEnoughReplicasException, NotLeaderOrFollowerException,
-    UnknownLeaderEpochException)
+    FencedLeaderEpochException,
+    NotEnoughReplicasException,
+    NotLeaderOrFollowerException,
+    UnknownLeaderEpochException,
+)
 from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.storage.file_records import Batches
 from kafka_internals.storage.unified_log import LogAppendInfo, LogReadInfo, UnifiedLog

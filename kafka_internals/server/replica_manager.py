@@ -6,18 +6,30 @@ thread. The order inside a follower's fetch is Kafka's: read first, then count t
 high watermark in an answer with records is the one from before.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from kafka_internals.common import Changed, Persist, Reply, TopicPartition
 from kafka_internals.errors import (
-    ApiException, InvalidRequiredAcksException, UnknownTopicOrPartitionException)
+    ApiException,
+    InvalidRequiredAcksException,
+    UnknownTopicOrPartitionException,
+)
 from kafka_internals.messages import Request
 from kafka_internals.messages.fetch import FetchRequest, PartitionData
 from kafka_internals.messages.list_offsets import (
-    LATEST_TIMESTAMP, ListOffsetsPartitionResponse, ListOffsetsRequest)
+    LATEST_TIMESTAMP,
+    ListOffsetsPartitionResponse,
+    ListOffsetsRequest,
+)
 from kafka_internals.messages.metadata import MetadataRequest, PartitionMetadata
 from kafka_internals.messages.produce import (
-    ALL_ISR_ACKS, LEADER_ACK, NO_ACK, PartitionProduceResponse, ProduceRequest)
+    ALL_ISR_ACKS,
+    LEADER_ACK,
+    NO_ACK,
+    PartitionProduceResponse,
+    ProduceRequest,
+)
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce

@@ -6,7 +6,8 @@ arbitrary part of the rest: here a prefix, chosen by the dice. Kafka flushes log
 clean stop (`log.flush.interval.messages` is 2^63-1): durability comes from other machines.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 
 class DiskCost(NamedTuple):

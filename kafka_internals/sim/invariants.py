@@ -5,7 +5,8 @@ A judge names the attributes that it watches, is called only with changes of tho
 subjects, never at the whole world: a judge that rescans everything makes the search slow.
 """
 
-from typing import Any, Callable, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from kafka_internals.sim.trace import Change, Trace
 

@@ -6,7 +6,8 @@ names of handles. A journal that was altered runs by the clock, never by event i
 command is missing, times do not.
 """
 
-from typing import Any, Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 
 class Entry(NamedTuple):

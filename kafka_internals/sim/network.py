@@ -5,8 +5,8 @@ connections, a machine that lost power says nothing. A fault is an object on one
 link; it is asked for each message and answers how much later it arrives, or None: lost.
 """
 
-from typing import Any, Callable, NamedTuple, Protocol
-
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 NOBODY = -1                             # the life of a server process that does not run
 

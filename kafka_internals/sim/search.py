@@ -4,7 +4,8 @@
 keeps time; a schedule is a pure function of its seed.
 """
 
-from typing import Any, Callable, Iterable, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 
 class Found(NamedTuple):

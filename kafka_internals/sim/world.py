@@ -6,9 +6,10 @@ payload)`; equal times run in the order in which they were asked for. An entry m
 life of a node, or for a timer that no longer stands, is no event: it takes no id and no time.
 """
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from random import Random
-from typing import Any, Callable
+from typing import Any
 
 from kafka_internals.sim.network import Network
 

@@ -6,7 +6,8 @@ whatever follows the first batch that is torn or fails its checksum is cut off (
 """
 
 from bisect import bisect_right
-from typing import Iterator, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 from kafka_internals.record_batch import RecordBatch, batches, valid_length
 

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from kafka_internals.common import TopicPartition
 from kafka_internals.errors import (
-    CorruptRecordException, InvalidRecordException, OffsetOutOfRangeException,
-    RecordTooLargeException)
+    CorruptRecordException,
+    InvalidRecordException,
+    OffsetOutOfRangeException,
+    RecordTooLargeException,
+)
 from kafka_internals.record_batch import RecordBatch
-from kafka_internals.storage.file_records import (
-    Batches, FileRecords, Storage, log_file)
+from kafka_internals.storage.file_records import Batches, FileRecords, Storage, log_file
 
 
 class LogAppendInfo(NamedTuple):

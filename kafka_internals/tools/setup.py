@@ -1,7 +1,7 @@
 """Set up once, then do what was asked for. Standard library only: nothing may be installed yet.
 
 An environment that already has everything (conda, Binder, an active venv) is used as it is. Where
-something is missing, `.venv` is made beside this package and filled by uv, if that is there, or pip.
+something is missing, `.venv` is made beside this package and filled by uv, if it is there, or pip.
 """
 
 import hashlib

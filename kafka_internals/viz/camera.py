@@ -6,7 +6,8 @@ says whose knowledge is drawn: `Truth` sees every node at once, which no node ca
 one broker's own snapshot and what that broker was told. Both give the same shape of answer.
 """
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.sim.trace import Change, Flight

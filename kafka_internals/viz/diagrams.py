@@ -2,7 +2,8 @@
 
 The diagram is made from the engine's own TRANSITIONS, laid out once, and drawn with the shapes of
 every other picture, so that the player can light the state and the edge that was taken. Text is
-never given to Graphviz as markup: a name is an escaped label, and what comes back is numbers. One renderer on every machine (graphviz-pure); a `dot` on the PATH stands in for it.
+never given to Graphviz as markup: a name is an escaped label, and what comes back is numbers. One
+renderer on every machine (graphviz-pure); a `dot` on the PATH stands in for it.
 """
 
 import json

@@ -5,7 +5,8 @@ the changes of what its scenes can be asked about and everything these were read
 before its window only what four links reach.
 """
 
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from kafka_internals.common import TopicPartition
 from kafka_internals.sim.trace import Change, Event, Flight, Trace
@@ -81,7 +82,8 @@ def film_of(shots: list[Shot], trace: Trace, words: Any, *, title: str, telling:
         "question": scenes[0].question if scenes else "",
         "size": list(scenes[0].size) if scenes else [720, 340],
         "legend": legend_of(scenes), "telling": telling, "chapters": chapters,
-        "frames": {name: _frames(shots, name) for name in (shots[0].scenes if shots else ["truth"])},
+        "frames": {name: _frames(shots, name)
+                   for name in (shots[0].scenes if shots else ["truth"])},
         "flights": _flights(trace, window), "events": _events(trace, words, shots, changes, window),
         "changes": changes,
         "details": {mark: one for scene in scenes for mark, one in scene.details.items()},

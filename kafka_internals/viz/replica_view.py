@@ -57,7 +57,7 @@ def replica_view(look: Look, partition: Any, whose: Any) -> Scene:
     scene.size = (look.width, int(TOP + len(rows) * layout.row - 12))
     _header(scene, own)
     _isr(scene, own, ys)
-    first = max(0, max((seen.log_end_offset or 0 for seen in rows)) - layout.cells)
+    first = max(0, max(seen.log_end_offset or 0 for seen in rows) - layout.cells)
     for seen in rows:
         _row(scene, layout, partition, seen, ys[seen.broker], first, own)
     if layout.near:

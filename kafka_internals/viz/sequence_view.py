@@ -5,7 +5,8 @@ newest in ink. It works for any protocol, because it knows none: the words on an
 question or the answer as the trace has them.
 """
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from kafka_internals.viz.camera import Look, Message
 from kafka_internals.viz.film import view
@@ -13,7 +14,6 @@ from kafka_internals.viz.scene import Scene
 from kafka_internals.viz.theme import width_of
 
 ROWS, ROW, TOP, LEFT, WIDTH = 9, 34, 96, 96, 560
-LONGEST = 30
 
 
 @view(lambda nodes: "Messages" if not nodes else f"Messages of {', '.join(nodes)}")
@@ -60,9 +60,11 @@ def _arrow(scene: Scene, look: Look, message: Message, xs: dict[str, float], y: 
 def _fitting(message: Message, wide: float) -> str:
     """Its number, and as many of its words as the arrow is wide."""
     text = f"{message.ident} {message.text}"
-    while width_of(text, 12, True) > wide - 24 and len(text) > 4:
-        text = text[:-2].rstrip() + "…" if not text.endswith("…") else text[:-3].rstrip() + "…"
-    return text
+    if width_of(text, 12, True) <= wide - 24:
+        return text
+    while len(text) > 3 and width_of(f"{text}…", 12, True) > wide - 24:
+        text = text[:-1].rstrip()
+    return f"{text}…"
 
 
 def _say(look: Look, said: list[Message]) -> str:

@@ -7,6 +7,7 @@ from kafka_internals.sim.trace import Trace
 from kafka_internals.viz.charts import COLOURS, Chart, drawn
 from kafka_internals.viz.svg import plain
 
+
 def module_map(modules: Any) -> Chart:
     """The modules of the course as a graph: an arrow leads from what comes first.
 

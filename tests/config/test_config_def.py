@@ -3,8 +3,18 @@
 import pytest
 
 from kafka_internals.config.config_def import (
-    BOOLEAN, CLASS, INT, LIST, LONG, STRING, ConfigDef, ConfigKey, NonEmptyString, Range,
-    ValidString)
+    BOOLEAN,
+    CLASS,
+    INT,
+    LIST,
+    LONG,
+    STRING,
+    ConfigDef,
+    ConfigKey,
+    NonEmptyString,
+    Range,
+    ValidString,
+)
 from kafka_internals.errors import ConfigException
 
 DEFINITION = ConfigDef("test", (

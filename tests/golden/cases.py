@@ -6,8 +6,9 @@ UTF-8 bytes, `{"rep": ["x", 100]}` for a repeated one and `{"hex": "00ff"}` for 
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from kafka_internals.record_batch import RecordBatch, encode
 
