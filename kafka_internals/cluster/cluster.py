@@ -36,6 +36,9 @@ from kafka_internals.sim.trace import Trace
 from kafka_internals.storage.file_records import log_file, whole_batches
 
 
+SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow")
+
+
 class BrokenRunException(KafkaException):
     """The engine itself failed in this run; the run before that event can be had by a fork."""
 
@@ -261,6 +264,12 @@ class Cluster(Faults):
     def journal(self) -> Journal:
         """Everything that was commanded."""
         return self.machine.journal()
+
+    @property
+    def began(self) -> int:
+        """The event before the first command that is more than setting the scene."""
+        return next((entry.follows_event for entry in self.machine.entries
+                     if entry.command not in SCENE), 0)
 
     @property
     def setup(self) -> Setup:

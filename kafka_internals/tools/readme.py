@@ -30,11 +30,10 @@ def picture() -> str:
     from kafka_internals.viz.svg_film import animated
 
     cluster = canonical.healthy()
-    began = cluster.event
     receipt = cluster.producer(acks="all", linger_ms=0).send("orders", "paid", key="ada",
                                                              partition=0)
     cluster.run_until(receipt.done)
-    return animated(replica_view.data(cluster, "orders-0", since=began,
+    return animated(replica_view.data(cluster, "orders-0",
                                       title="One record, three brokers, acks=all"))
 
 

@@ -192,7 +192,7 @@ def _step(arguments: list[str]) -> None:
                 print(f"  {packages} packages found", flush=True)
         elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
             print(f"  {line.strip()[:70]}", flush=True)
-        elif "rror" in line:
+        elif "error" in line.lower():
             errors = errors or line.strip()
     if step.wait():
         raise SetUpFailed(f"The set-up failed: {errors or ' '.join(arguments)}. It needs the "

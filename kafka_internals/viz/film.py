@@ -33,12 +33,13 @@ class View:
         return self.draw(look, subject, whose)
 
     def film(self, cluster: Any, subject: Any, *, title: str | None = None,
-             since: int = 0, upto: int | None = None, telling: int | None = None,
+             since: int | None = None, upto: int | None = None, telling: int | None = None,
              chapters: Iterable[tuple[int, str]] = (), beliefs: Iterable[int] = (),
              spoiler: bool = False) -> Player:
         """Execute the cluster's run again and film what this view sees.
 
-        `since`, `upto` and `telling` are event ids (the window, and the frame to show first);
+        `since`, `upto` and `telling` are event ids: the window (from the first command on that is
+        more than setting the scene, to now) and the frame to show first (the last one).
         `chapters` are (event id, title); `beliefs` are brokers whose knowledge can be switched to.
         `spoiler`: neither the still picture nor its text tells how it ends.
         """
@@ -46,11 +47,12 @@ class View:
                                 telling=telling, chapters=chapters, beliefs=beliefs),
                       spoiler=spoiler)
 
-    def data(self, cluster: Any, subject: Any, *, title: str | None = None, since: int = 0,
-             upto: int | None = None, telling: int | None = None,
+    def data(self, cluster: Any, subject: Any, *, title: str | None = None,
+             since: int | None = None, upto: int | None = None, telling: int | None = None,
              chapters: Iterable[tuple[int, str]] = (), beliefs: Iterable[int] = ()) -> dict:
         """The film itself, as plain data."""
         last = cluster.event if upto is None else upto
+        since = cluster.began if since is None else since
         believers = [Truth(), *map(Belief, beliefs)]
         camera = Camera(self.draw, subject, believers, cluster.words, first=since, last=last)
         twin = cluster.again(prepare=camera.attach)

@@ -18,7 +18,7 @@ B = "B: "                                   # before the subjects of the second 
 
 def two_futures(view: View, kept: Any, changed: Any, subject: Any, *, titles: tuple[str, str],
                 compare: dict[str, tuple[str, str]] | None = None, title: str | None = None,
-                since: int = 0, spoiler: bool = False) -> Player:
+                since: int | None = None, spoiler: bool = False) -> Player:
     """A player of two clusters that share their beginning, as `fork()` gives them.
 
     `compare` names rows of the table of differences: {"high watermark": (subject, attribute)}.
@@ -28,8 +28,9 @@ def two_futures(view: View, kept: Any, changed: Any, subject: Any, *, titles: tu
 
 
 def data(view: View, kept: Any, changed: Any, subject: Any, *, titles: tuple[str, str],
-         compare: dict[str, tuple[str, str]], title: str | None, since: int) -> dict:
+         compare: dict[str, tuple[str, str]], title: str | None, since: int | None) -> dict:
     """The film of two futures, as plain data."""
+    since = kept.began if since is None else since
     sides = []
     for cluster in (kept, changed):
         camera = Camera(view.draw, subject, [Truth()], cluster.words, first=since,

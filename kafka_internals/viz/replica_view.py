@@ -170,7 +170,7 @@ def _messages(scene: Scene, look: Look, whose: Any, partition: TopicPartition,
 def _way(message: Message, ys: dict[int, float], clients: list[str]) -> tuple | None:
     """From the sender's row to the receiver's; neighbours near, others far."""
     ends = []
-    for name, other in ((message.sender, message.receiver), (message.receiver, message.sender)):
+    for name in (message.sender, message.receiver):
         if name.startswith("broker-") and int(name[7:]) in ys:
             ends.append(ys[int(name[7:])] + 20)
         elif name in clients[:2]:

@@ -1,0 +1,1 @@
+"""The notebooks of the course, seen from outside: what they must keep, and what they store."""

@@ -1,0 +1,1 @@
+"""Set-up, notebooks, export and bench: what the command line does."""
