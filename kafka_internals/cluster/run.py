@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from kafka_internals.clients.kafka_consumer import KafkaConsumer
 from kafka_internals.clients.kafka_producer import KafkaProducer
+from kafka_internals.cluster import words
 from kafka_internals.cluster.broker_server import FETCHER, BrokerServer
 from kafka_internals.cluster.client_node import ClientNode
 from kafka_internals.cluster.cost_model import CostModel
@@ -64,8 +65,7 @@ class Run:
         """Carry out one command: an event with an id of its own, written into the journal."""
         world = self.world
         self.entries.append(Entry(world.event, world.now_us, command, tuple(args.items())))
-        about = ", ".join(f"{name}={value}" for name, value in args.items() if value is not None)
-        world.begin(0, LEARNER, COMMAND, f"{command}({about})")
+        world.begin(0, LEARNER, COMMAND, words.command(command, args))
         if world.event not in world.without:
             getattr(self, f"_do_{command}")(**args)
         world.end()

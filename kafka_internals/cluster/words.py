@@ -64,6 +64,34 @@ def change(one: Change) -> str:
     return said + (value(one.new) if one.old is None else f"{value(one.old)} to {value(one.new)}")
 
 
+COMMANDS = {
+    "create_topic": "topic {topic} is created", "producer": "{client_id} begins",
+    "consumer": "{client_id} begins", "send": "{producer} is given a record for {topic}",
+    "flush": "{producer} flushes", "assign": "{consumer} is assigned {partitions}",
+    "seek": "{consumer} seeks {partition} to {to}", "poll": "{consumer} polls",
+    "run_app": "application {app} begins", "kill": "broker {broker} is killed",
+    "stop": "broker {broker} is stopped", "power_loss": "broker {broker} loses power",
+    "lose_disk": "broker {broker} loses its disk", "pause": "broker {broker} is paused",
+    "resume": "broker {broker} resumes", "restart": "broker {broker} is started again",
+    "slow": "broker {broker} fetches {fetch_ms} ms slower",
+    "partition": "{side} and {other_side} are cut off from each other",
+    "cut": "the link from {sender} to {receiver} is cut",
+    "lossy": "{per_mille} of 1000 messages from {sender} to {receiver} get lost",
+    "heal": "every link works again", "drop": "{message} is lost"}
+
+
+def command(name: str, args: dict[str, Any]) -> str:
+    """A command in one short line."""
+    return COMMANDS[name].format(**{key: _named(one) for key, one in args.items()})
+
+
+def _named(given: Any) -> Any:
+    """Partitions travel as (topic, number) in a journal; groups of nodes as tuples."""
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], int):
+        return TopicPartition(*given)
+    return ", ".join(map(str, map(_named, given))) if isinstance(given, tuple) else given
+
+
 def event(one: Event) -> str:
     """An event in one short line."""
     if one.kind == "command":

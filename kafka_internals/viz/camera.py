@@ -191,18 +191,24 @@ class Camera:
         if not self._first <= event <= self._last:
             return
         look = Look(self._run, changes, self._on_their_way, self._messages, self._width)
-        scenes = {}
-        for whose in self._believers:
-            scene = self._draw(look, self._subject, whose)
-            before = self.shots[-1].scenes[whose.name] if self.shots else None
-            same = before is not None and before.shapes == scene.shapes
-            scenes[whose.name] = before if same else scene
+        scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
         watched = tuple(self._run.current(*pair) for pair in self._watch)
-        shot = Shot(event, world.now_us, scenes, self._waits(look, scenes), watched)
-        last = self.shots[-1] if self.shots else None
-        if last is None or (last.watched, last.waits) != (shot.watched, shot.waits) or \
-                any(scene is not last.scenes[name] for name, scene in scenes.items()):
+        self._keep(Shot(event, world.now_us, scenes, self._waits(look, scenes), watched))
+
+    def _keep(self, shot: Shot) -> None:
+        """Keep a shot in which something is new; a believer for whom nothing is has the old one."""
+        if not self.shots:
             self.shots.append(shot)
+            return
+        last = self.shots[-1]
+        new = {name for name, scene in shot.scenes.items()
+               if scene.shapes != last.scenes[name].shapes}
+        if (last.waits, last.watched) != (shot.waits, shot.watched):
+            new.add(Truth.name)
+        if new:
+            self.shots.append(shot._replace(scenes={
+                name: scene if name in new else last.scenes[name]
+                for name, scene in shot.scenes.items()}))
 
     def _follow_messages(self, trace: Any, now_us: int) -> None:
         """Keep those that were sent and have not arrived; a lost one shows in its own event."""

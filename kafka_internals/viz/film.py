@@ -19,7 +19,7 @@ ARROWS = ("asked", "answer")
 ENDS = {"command": "command", "tick": "timer"}
 LINKS_BEFORE_WINDOW = 4
 MARKS = (("state", "fault"), ("high_watermark", "advance"), ("log_end_offset", "append"),
-         ("role", "term"))
+         ("role", "term"), ("remote_log_end_offset", "message"))
 
 
 class View:
@@ -107,7 +107,7 @@ def _frames(shots: list[Shot], whose: str) -> list[dict]:
     taken, before = [], None
     for shot in shots:
         scene = shot.scenes[whose]
-        if scene is not before or (whose == "truth" and shot.waits != taken[-1]["waits"]):
+        if scene is not before:
             taken.append({"t_us": shot.t_us, "event": shot.event, "say": scene.say,
                           "shapes": scene.shapes, "waits": shot.waits})
         before = scene
@@ -217,7 +217,7 @@ def _event(event: Event, changes: list[Change], sent: Flight | None, words: Any)
     mark = "message"
     text = words.event(event) if sent is None or event.kind == "command" else words.sent(sent)
     for attribute, kind in MARKS:
-        found = [one for one in changes if one.attribute == attribute and
+        found = [one for one in changes if one.attribute.partition(".")[0] == attribute and
                  (attribute != "state" or one.subject.startswith("broker-"))]
         if found:
             mark, text = kind, words.change(found[-1])

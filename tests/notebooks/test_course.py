@@ -1,4 +1,4 @@
-"""What every notebook of the course keeps: short cells, no spoilers, plain words, stored pictures."""
+"""What every notebook of the course keeps: short cells, no spoilers, plain words, pictures."""
 
 import json
 import re
