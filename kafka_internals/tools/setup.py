@@ -182,18 +182,18 @@ def _fill(python: Path, needs: str) -> None:
 
 def _step(arguments: list[str]) -> None:
     """Run one step of the set-up; show that it moves, and one line where it fails."""
-    step = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            encoding="utf-8", errors="replace")
     errors, packages = "", 0
-    for line in step.stdout:
-        if line.startswith("Collecting "):
-            packages += 1
-            if packages % 20 == 0:
-                print(f"  {packages} packages found", flush=True)
-        elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
-            print(f"  {line.strip()[:70]}", flush=True)
-        elif "error" in line.lower():
-            errors = errors or line.strip()
-    if step.wait():
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          encoding="utf-8", errors="replace") as step:
+        for line in step.stdout:
+            if line.startswith("Collecting "):
+                packages += 1
+                if packages % 20 == 0:
+                    print(f"  {packages} packages found", flush=True)
+            elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
+                print(f"  {line.strip()[:70]}", flush=True)
+            elif "error" in line.lower():
+                errors = errors or line.strip()
+    if step.returncode:
         raise SetUpFailed(f"The set-up failed: {errors or ' '.join(arguments)}. It needs the "
                           f"network once; then run the same command again.")

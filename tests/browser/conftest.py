@@ -67,8 +67,9 @@ class Server:
              "--LabApp.extension_manager=readonly", f"--LabApp.workspaces_dir={work / 'spaces'}",
              f"--{'LabApp' if application == 'jupyterlab' else 'JupyterNotebookApp'}"
              f".user_settings_dir={work / 'settings'}", "--expose-app-in-browser"],
-            env=self.environment(), stdout=(work / "log").open("w"), stderr=subprocess.STDOUT,
-            start_new_session=True)
+            env=self.environment(), stdout=(log := (work / "log").open("w")),
+            stderr=subprocess.STDOUT, start_new_session=True)
+        log.close()
 
     def environment(self) -> dict[str, str]:
         own = {name: str(self.work / name.lower()) for name in (
