@@ -1,0 +1,59 @@
+"""Each notebook of the course in a real JupyterLab: fresh, run from top to bottom, and exported."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from kafka_internals.tools.export import page_of
+from tests.browser.conftest import FAILED, READY, ROOT
+
+BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TRUST = ("import sys; from pathlib import Path; from kafka_internals.tools import lab, notebooks;"
+         "notebooks.course = lambda: [Path(sys.argv[1])]; lab.course = notebooks.course;"
+         "lab.trust()")
+
+
+@pytest.fixture(params=BOOKS, ids=lambda path: path.stem)
+def book(request, lab) -> Path:
+    """A notebook as a fresh clone has it, trusted as the `lab` verb does before it starts."""
+    fresh = lab.root / request.param.name
+    shutil.copy(request.param, fresh)
+    subprocess.run([sys.executable, "-c", TRUST, fresh], env=lab.environment(), check=True)
+    return fresh
+
+
+def test_a_fresh_notebook_shows_its_pictures_before_anything_runs(lab, view, book):
+    opened = view()
+    opened.page.goto(f"{lab.url}/lab/tree/{book.name}?reset")
+    opened.page.wait_for_function(READY, timeout=60_000)
+    opened.page.wait_for_selector('.jp-RenderedSVG img[src^="data:image/svg+xml"]')
+    assert opened.page.locator(".ki-player").count() == 0
+    assert opened.page.locator(FAILED).count() == 0
+
+
+def test_it_runs_from_top_to_bottom(lab, view, book):
+    opened = view()
+    opened.run_notebook(lab, book.name)
+    films = sum(".film(" in line or "two_futures(" in line
+                for line in book.read_text().splitlines() if "import" not in line)
+    opened.page.wait_for_function(
+        f"() => document.querySelectorAll('.ki-player[data-step]').length === {films}")
+
+
+def test_it_is_exported_as_one_live_page_that_asks_nothing_outside(view, book, tmp_path,
+                                                                   monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    page = tmp_path / "page.html"
+    page.write_text(page_of(book), encoding="utf-8")
+    opened = view()
+    opened.page.goto(page.as_uri())
+    player = opened.page.frame_locator("iframe").first.locator(".ki-player[data-step]")
+    player.wait_for()
+    step = player.get_attribute("data-step")
+    player.focus()
+    opened.page.keyboard.press("End" if step == "0" else "Home")
+    expect(player).not_to_have_attribute("data-step", step)
