@@ -147,15 +147,17 @@ def interpreter(needs: str) -> str:
     if not missing(requirements(needs)):
         return sys.executable
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp, mark = VENV / f".set-up-{needs}", _fingerprint(needs)
-    if not (python.exists() and stamp.exists() and stamp.read_text() == mark):
+    stamps = {one: VENV / f".set-up-{one}" for one in ("test", needs)}    # "test" has all of "run"
+    if not (python.exists() and any(stamp.exists() and stamp.read_text() == _fingerprint()
+                                    for stamp in stamps.values())):
         _fill(python, needs)
-        stamp.write_text(mark)
+        stamps[needs].write_text(_fingerprint())
     return str(python)
 
 
-def _fingerprint(needs: str) -> str:
-    told = (ROOT / "pyproject.toml").read_bytes() + f"{sys.version}{needs}".encode()
+def _fingerprint() -> str:
+    """What a set-up was made from."""
+    told = (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
     return hashlib.sha256(told).hexdigest()
 
 
@@ -192,7 +194,7 @@ def _step(arguments: list[str]) -> None:
                     print(f"  {packages} packages found", flush=True)
             elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
                 print(f"  {line.strip()[:70]}", flush=True)
-            elif "error" in line.lower():
+            elif line.lower().startswith("error"):
                 errors = errors or line.strip()
     if step.returncode:
         raise SetUpFailed(f"The set-up failed: {errors or ' '.join(arguments)}. It needs the "

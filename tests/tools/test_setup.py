@@ -94,13 +94,20 @@ def test_the_first_run_fills_a_venv_and_the_second_does_nothing(bare, monkeypatc
     assert setup.interpreter("run") == python and len(bare) == done
 
 
+def test_the_larger_set_has_all_of_the_smaller(bare):
+    setup.interpreter("test")
+    done = len(bare)
+    setup.interpreter("run")
+    assert len(bare) == done
+
+
 def test_another_set_or_another_pyproject_fills_it_again(bare, monkeypatch):
     setup.interpreter("run")
     done = len(bare)
     setup.interpreter("test")
     assert len(bare) > done and bare[-1][-1] == f"{ROOT}[test]"
     done = len(bare)
-    monkeypatch.setattr(setup, "_fingerprint", lambda needs: "changed")
+    monkeypatch.setattr(setup, "_fingerprint", lambda: "changed")
     setup.interpreter("test")
     assert len(bare) > done
 
