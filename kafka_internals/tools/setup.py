@@ -184,7 +184,7 @@ def _fill(python: Path, needs: str) -> None:
 
 def _step(arguments: list[str]) -> None:
     """Run one step of the set-up; show that it moves, and one line where it fails."""
-    errors, packages = "", 0
+    errors, packages = [], 0
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           encoding="utf-8", errors="replace") as step:
         for line in step.stdout:
@@ -194,8 +194,10 @@ def _step(arguments: list[str]) -> None:
                     print(f"  {packages} packages found", flush=True)
             elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
                 print(f"  {line.strip()[:70]}", flush=True)
-            elif line.lower().startswith("error"):
-                errors = errors or line.strip()
+            elif line.strip().startswith(("ERROR", "error:")):
+                errors.append(line.strip())
     if step.returncode:
-        raise SetUpFailed(f"The set-up failed: {errors or ' '.join(arguments)}. It needs the "
-                          f"network once; then run the same command again.")
+        said = min(errors, key=lambda line: not line.startswith("ERROR"),
+                   default=" ".join(arguments))
+        raise SetUpFailed(f"The set-up failed: {said}. It needs the network once; then run the "
+                          f"same command again.")
