@@ -80,6 +80,7 @@ class Cluster(Faults):
             if prepare is not None:
                 prepare(self._machine)
             self._machine.replay(journal)
+            self._app_errors.clear()            # they were told when this happened first
         return self._machine
 
     # -- commands: topics and clients ---------------------------------------------------------
@@ -139,11 +140,16 @@ class Cluster(Faults):
 
     def _start_app(self, name: str, handles: tuple[str, ...]) -> None:
         app = Application(name, self._app_functions[name], [self._handle(h) for h in handles],
-                          self._app_errors.append)
+                          self._app_failed)
         self._apps[name] = app
         for handle in handles:
             self.machine.clients[handle].after.append(app.advance)
         app.advance()
+
+    def _app_failed(self, error: Exception) -> None:
+        """The event completes; then whoever waits is told."""
+        self._app_errors.append(error)
+        self.machine.world.halted = True
 
     def app_ended(self, name: str) -> bool:
         """True once the application has returned or raised."""

@@ -84,6 +84,8 @@ class Run:
     def _come_to(self, journal: Journal, event: int, now_us: int) -> None:
         if journal.goes_by_clock(event):
             self.world.run_to(now_us)
+            while self.world.halted:
+                self.world.run_to(now_us)
         else:
             self.world.run_to_event(event)
             self.world.now_us = max(self.world.now_us, now_us)

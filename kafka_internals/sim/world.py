@@ -61,6 +61,7 @@ class World:
         self.trace = None                     # a Trace, or None: the engine runs without a listener
         self.after_event: list[Callable[[int], None]] = []
         self.busy = False                     # an event is under way: nobody may command now
+        self.halted = False                   # whoever runs the world should look before it goes on
         self._agenda: list[tuple] = []
         self._ticket = 0
         self._dice: dict[tuple[str, str], Callable[[int], int]] = {}
@@ -129,10 +130,15 @@ class World:
         return self._agenda[0][0] if self._agenda else None
 
     def run_to(self, now_us: int) -> None:
-        """Let everything happen that is due up to and including `now_us`; then it is that time."""
-        agenda = self._agenda
+        """Let everything happen that is due up to and including `now_us`; then it is that time.
+
+        Where something halts the world, it stands right after that event.
+        """
+        agenda, self.halted = self._agenda, False
         while agenda and agenda[0][0] <= now_us:
             self.step()
+            if self.halted:
+                return
         self.now_us = max(self.now_us, now_us)
 
     def run_to_event(self, event: int) -> None:
