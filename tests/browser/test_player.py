@@ -18,7 +18,7 @@ HARMLESS = """() => ({ pwned: window.__pwn ?? null,
   handlers: [...document.querySelectorAll('.ki-player, .ki-player *')]
     .filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length })"""
 SAFE = {"pwned": None, "scripts": 0, "handlers": 0}
-SHAPES = """stage => [...stage.querySelectorAll('rect:not(.ki-now), circle, line, path, text')]
+SHAPES = """stage => [...stage.querySelectorAll('rect:not(.ki-highlight), circle, line, path, text')]
   .map(e => [e.tagName, e.textContent, e.getAttribute('class').replace(' ki-pick', ''),
     ...['x', 'y', 'width', 'height', 'x1', 'y2', 'd', 'transform'].map(n => e.getAttribute(n))]
     .join('|')).sort()"""
@@ -209,7 +209,7 @@ def test_highlighter_marks_what_the_step_changed(pages, view):
     one.page.keyboard.press("Home")
     one.page.keyboard.press("ArrowRight")
     one.at(1)
-    assert one.page.locator(".ki-stage .ki-now").count() == 5       # leader, epoch, ISR twice, dead
+    assert one.page.locator(".ki-stage .ki-highlight").count() == 5  # leader, epoch, ISR, dead
     assert one.page.locator(".ki-log .ki-here").count() == 2
 
 

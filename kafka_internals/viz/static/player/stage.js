@@ -202,7 +202,9 @@ class Theatre {
 
   // -- the highlighter, and the numbers of causes ------------------------------------------------
   clearNow() {
-    for (const one of this.stages) for (const e of one.querySelectorAll(".ki-now")) e.remove();
+    for (const stage of this.stages) {
+      for (const old of stage.querySelectorAll(".ki-highlight")) old.remove();
+    }
   }
 
   boxOf(actor) {
@@ -230,7 +232,7 @@ class Theatre {
     for (const { stage, box: [x, y, x2, y2] } of this.boxes(pairs)) {
       if (lane && lane !== "AB"[stage]) continue;
       const place = { x: x - 4, y: y - 4, width: x2 - x + 8, height: y2 - y + 8, rx: 8 };
-      this.layer(stage, 0).prepend(svg("rect", { ...place, class: "ki-now" }));
+      this.layer(stage, 0).prepend(svg("rect", { ...place, class: "ki-highlight" }));
     }
   }
 }
