@@ -9,33 +9,76 @@ import argparse
 import os
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
-from kafka_internals.tools.notebooks import ROOT, NotebookFailed, course, executed
+from kafka_internals.tools.notebooks import ROOT, NotebookFailed, chosen, executed
 
 RENDER = "KAFKA_INTERNALS_RENDER"
-OUTSIDE = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*["']?https?:""",
-                     re.IGNORECASE)
-MODULE_IMPORT = re.compile(r"""<script type="module">(?:(?!</script>).)*https?://.*?</script>""",
-                           re.DOTALL)
+ELSEWHERE = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
+STYLE_FETCHES = re.compile(r"""(?:url\(|@import)\s*["']?(?:https?:)?//[^\s"')]*""", re.IGNORECASE)
+LINK = re.compile(r"(?<=\]\()([\w-]+)\.ipynb")
+TEMPLATE = """
+{%- extends 'index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block output_group -%}
+{%- if cell.metadata.get('jupyter', {}).get('outputs_hidden') -%}
+<details><summary>What this cell gives</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock -%}
+"""
 
 
-def page_of(path: Path) -> str:
-    """The page of one notebook."""
+class _Fetches(HTMLParser):
+    """What a browser would ask of another host for this page, also inside its frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "srcdoc":
+                self.found += outside(value or "")
+            elif (name == "src" or (tag, name) == ("link", "href")) \
+                    and ELSEWHERE.match(value or ""):
+                self.found.append(f"<{tag} {name}={value}>")
+
+
+def outside(page: str) -> list[str]:
+    """Every request to another host that a page would make by itself; links do not count."""
+    parser = _Fetches()
+    parser.feed(page)
+    parser.close()
+    return parser.found + STYLE_FETCHES.findall(page)
+
+
+def page_of(path: Path, together: frozenset[str] = frozenset()) -> str:
+    """The page of one notebook; links to the notebooks `together` with it lead to their pages.
+
+    An output that the notebook keeps hidden, because it answers a bet, is a closed fold.
+    """
+    from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
+    before = os.environ.get(RENDER)
     os.environ[RENDER] = "embed"
     try:
         notebook = executed(path)
     finally:
-        del os.environ[RENDER]
+        os.environ.pop(RENDER) if before is None else os.environ.update({RENDER: before})
     notebook.metadata.pop("widgets", None)
     notebook.metadata["title"] = path.stem.replace("_", " ")
-    exporter = HTMLExporter(require_js_url="", mathjax_url="", mermaid_js_url="",
-                            sanitize_html=False)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(lambda link: link[1] + (
+                ".html" if link[1] in together else ".ipynb"), cell.source)
+    exporter = HTMLExporter(template_file="course.html.j2", sanitize_html=False,
+                            extra_loaders=[DictLoader({"course.html.j2": TEMPLATE})])
     text, _ = exporter.from_notebook_node(notebook)
-    text = MODULE_IMPORT.sub("", text)
-    if found := OUTSIDE.search(text):
+    if found := outside(text):
         raise NotebookFailed(f"{path.name}: the page would ask for {found[0][:120]}")
     return text
 
@@ -44,12 +87,14 @@ def main(argv: list[str]) -> int:
     """The verb `export`."""
     parser = argparse.ArgumentParser(prog="kafka_internals export", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of the course")
+    parser.add_argument("notebooks", nargs="*", help="default: all of the course")
     parser.add_argument("--to", type=Path, default=ROOT / "site", help="folder (default: site)")
     asked = parser.parse_args(argv)
-    for path in asked.notebooks or course():
+    paths = chosen(asked.notebooks)
+    together = frozenset(path.stem for path in paths)
+    for path in paths:
         try:
-            text = page_of(path)
+            text = page_of(path, together)
         except NotebookFailed as failed:
             print(failed, file=sys.stderr)
             return 1

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 FIRST = "notebooks/00_start_here.ipynb"
 PORT = 8888
-SANITIZE = "tests/notebooks/sanitize.cfg"
+NBVAL = ("--nbval", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg")
+TELL_EVERY_S = 5
+LONG = ("Installing collected", "Resolved ", "Prepared ", "Installed ")   # silence follows
+NO_NETWORK = re.compile("NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|"
+                        "Failed to establish|error sending request|dns error|Read timed out|"
+                        "Temporary failure in name|Network is unreachable|from versions: none",
+                        re.IGNORECASE)
 
 
 class Verb(NamedTuple):
@@ -61,10 +68,23 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         python = interpreter(VERBS[name].needs)
-    except SetUpFailed as failed:
+        arguments = [python, *command(name, rest)]
+    except (SetUpFailed, OSError) as failed:
         print(failed, file=sys.stderr)
         return 1
-    return subprocess.call([python, *command(name, rest)], cwd=ROOT, env=environment(python))
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on where this one was.", file=sys.stderr)
+        return 130
+    return become(arguments, environment(python))
+
+
+def become(arguments: list[str], variables: dict[str, str]) -> int:
+    """Hand the terminal over: Ctrl-C, signals and the exit status are the new program's own."""
+    os.chdir(ROOT)
+    if os.name == "nt":
+        return subprocess.call(arguments, env=variables)
+    sys.stdout.flush()
+    os.execve(arguments[0], arguments, variables)
 
 
 def environment(python: str) -> dict[str, str]:
@@ -80,8 +100,7 @@ def command(name: str, rest: list[str]) -> list[str]:
         return ["-m", "kafka_internals.tools.lab", *port(rest), f"--ServerApp.root_dir={ROOT}",
                 *rest, *([] if any(one.endswith(".ipynb") for one in rest) else [FIRST])]
     if name == "test":
-        return ["-m", "pytest", *(rest or ["--nbval", f"--nbval-sanitize-with={SANITIZE}",
-                                           "tests", "notebooks"])]
+        return ["-m", "pytest", *NBVAL, *rest]
     return ["-m", f"kafka_internals.tools.{name}", *rest]
 
 
@@ -162,11 +181,11 @@ def _fingerprint() -> str:
 
 
 def _fill(python: Path, needs: str) -> None:
-    """Make `.venv`, if it is not there, and install the dependency set."""
+    """Make `.venv`, unless a whole one is there, and install the dependency set."""
     print("Setting up .venv (once; needs the network, about a minute).", flush=True)
     target = f"{ROOT}[test]" if needs == "test" else str(ROOT)
     if uv := shutil.which("uv"):
-        _step([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(VENV)])
+        _make(python, "sys", [uv, "venv", "--python", sys.executable, str(VENV)])
         _step([uv, "pip", "install", "--python", str(python), "--compile-bytecode", "-e", target])
         return
     try:
@@ -175,29 +194,45 @@ def _fill(python: Path, needs: str) -> None:
     except ImportError:
         raise SetUpFailed("This Python has no venv module. On Debian or Ubuntu: "
                           "sudo apt install python3-venv") from None
-    if not python.exists():
-        _step([sys.executable, "-m", "venv", str(VENV)])
+    _make(python, "pip", [sys.executable, "-m", "venv", str(VENV)])
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    _step([*pip, "install", "--quiet", "--upgrade", "pip"])
+    _step([*pip, "install", "--upgrade", "pip"])
     _step([*pip, "install", "-e", target])
+
+
+def _make(python: Path, module: str, arguments: list[str]) -> None:
+    """Make `.venv` anew if it is half made, made by another Python, or its Python is gone."""
+    code = f"import sys, {module}; sys.exit(sys.version != {sys.version!r})"
+    try:
+        whole = subprocess.run([python, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        whole = False
+    if not whole:
+        shutil.rmtree(VENV, ignore_errors=True)
+        _step(arguments)
 
 
 def _step(arguments: list[str]) -> None:
     """Run one step of the set-up; show that it moves, and one line where it fails."""
-    errors, packages = [], 0
+    told, began, spoke = [], time.monotonic(), time.monotonic()
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          encoding="utf-8", errors="replace") as step:
-        for line in step.stdout:
-            if line.startswith("Collecting "):
-                packages += 1
-                if packages % 20 == 0:
-                    print(f"  {packages} packages found", flush=True)
-            elif line.startswith(("Installing collected", "Prepared ", "Installed ", "Resolved ")):
-                print(f"  {line.strip()[:70]}", flush=True)
-            elif line.strip().startswith(("ERROR", "error:")):
-                errors.append(line.strip())
+                          encoding="utf-8", errors="replace",
+                          env={**os.environ, "PYTHONUNBUFFERED": "1", "PIP_USER": "0"}) as step:
+        for line in filter(None, map(str.strip, step.stdout)):
+            told.append(line)
+            now = time.monotonic()
+            if now - spoke >= TELL_EVERY_S or line.startswith(LONG):
+                print(f"  {now - began:3.0f} s  {line[:70]}", flush=True)
+                spoke = now
     if step.returncode:
-        said = min(errors, key=lambda line: not line.startswith("ERROR"),
-                   default=" ".join(arguments))
-        raise SetUpFailed(f"The set-up failed: {said}. It needs the network once; then run the "
-                          f"same command again.")
+        raise SetUpFailed(_failure(told, arguments))
+
+
+def _failure(told: list[str], arguments: list[str]) -> str:
+    """What to say of a step that failed: one line, with the way on."""
+    if any(NO_NETWORK.search(line) for line in told):
+        return ("No network: what the course needs could not be fetched. Connect, then run the "
+                "same command again.")
+    errors = [line for line in told if line.startswith(("ERROR", "error:"))]
+    said = min(errors, key=lambda line: not line.startswith("ERROR"), default=" ".join(arguments))
+    return f"The set-up failed: {said[:300]}. Mend that, then run the same command again."

@@ -16,10 +16,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from kafka_internals.viz.player import Player
+from tests.conftest import CHROMIUM
 from tests.viz import films
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
 ARGS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
         "--disable-background-networking --disable-component-update").split()
 READY = """() => { const s = window.jupyterapp?.shell.currentWidget?.sessionContext;

@@ -18,7 +18,8 @@ HARMLESS = """() => ({ pwned: window.__pwn ?? null,
   handlers: [...document.querySelectorAll('.ki-player, .ki-player *')]
     .filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length })"""
 SAFE = {"pwned": None, "scripts": 0, "handlers": 0}
-SHAPES = """stage => [...stage.querySelectorAll('rect:not(.ki-highlight), circle, line, path, text')]
+SHAPES = """stage => [...stage.querySelectorAll(
+  'rect:not(.ki-highlight), circle, line, path, text')]
   .map(e => [e.tagName, e.textContent, e.getAttribute('class').replace(' ki-pick', ''),
     ...['x', 'y', 'width', 'height', 'x1', 'y2', 'd', 'transform'].map(n => e.getAttribute(n))]
     .join('|')).sort()"""

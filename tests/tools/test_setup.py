@@ -1,6 +1,7 @@
 """The bootstrap: which Python it takes, what it says, and one clear line where it cannot go on."""
 
 import builtins
+import shutil
 import socket
 import subprocess
 import sys
@@ -138,8 +139,29 @@ def test_a_step_that_fails_gets_one_line_with_its_own_error(monkeypatch, capsys)
         [sys.executable, "-c", "print('x'); print('ERROR: no route'); raise SystemExit(1)"]))
     assert setup.main(["export"]) == 1
     assert capsys.readouterr().err == (
-        "The set-up failed: ERROR: no route. It needs the network once; then run the same command "
-        "again.\n")
+        "The set-up failed: ERROR: no route. Mend that, then run the same command again.\n")
+
+
+def test_no_network_gets_one_line(tmp_path):
+    """A real pip and an index where nobody answers."""
+    copy = tmp_path / "clone"
+    shutil.copytree(ROOT / "kafka_internals", copy / "kafka_internals")
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "kafka_internals", "export"], cwd=copy, capture_output=True,
+        text=True, env={"PATH": "", "PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"})
+    assert done.returncode == 1
+    assert done.stderr == ("No network: what the course needs could not be fetched. Connect, then "
+                           "run the same command again.\n")
+
+
+def test_a_venv_that_is_half_made_is_made_anew(bare, monkeypatch, tmp_path):
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    dead = tmp_path / ".venv/bin/python"
+    dead.parent.mkdir(parents=True)
+    dead.symlink_to(tmp_path / "gone")
+    setup.interpreter("run")
+    assert bare[0][1:3] == ["-m", "venv"] and not dead.is_symlink()
 
 
 def test_a_busy_port_means_the_next_one_and_says_so(monkeypatch, capsys):
@@ -157,10 +179,20 @@ def test_a_busy_port_means_the_next_one_and_says_so(monkeypatch, capsys):
 def test_arguments_go_through(monkeypatch):
     called = []
     monkeypatch.setattr(setup, "interpreter", lambda needs: "python")
-    monkeypatch.setattr(setup.subprocess, "call", lambda arguments, **more: called.append(
-        (arguments, more["env"]["PYTHONPATH"].split(":")[0])) or 7)
+    monkeypatch.setattr(setup, "become", lambda arguments, variables: called.append(
+        (arguments, variables["PYTHONPATH"].split(":")[0])) or 7)
     assert setup.main(["lab", "--no-browser", "--port=9"]) == 7
     assert setup.main(["test", "tests/sim", "-x"]) == 7
     (lab, path), (test, _) = called
     assert "--no-browser" in lab and lab[-1] == setup.FIRST and path == str(ROOT)
-    assert test == ["python", "-m", "pytest", "tests/sim", "-x"]
+    assert test == ["python", "-m", "pytest", *setup.NBVAL, "tests/sim", "-x"]
+
+
+def test_the_verb_keeps_its_process_so_that_signals_and_status_are_its_own():
+    """Ctrl-C and a kill reach JupyterLab itself, and no server is left behind."""
+    child = "import os, sys; print(os.getpid()); sys.exit(7)"
+    code = ("import os, sys; from kafka_internals.tools import setup; print(os.getpid());"
+            f"setup.become([sys.executable, '-c', {child!r}], dict(os.environ))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    before, after = done.stdout.split()
+    assert before == after and done.returncode == 7
