@@ -289,7 +289,7 @@ class KafkaConsumer:
                                 RESET_RULE, reads)]
         elif isinstance(error, RetriableException):
             if isinstance(error, InvalidMetadataException):
-                self.network.want_metadata()
+                self.network.want_metadata(reads)
             assigned.not_before_ms = now_ms + self.network.retry_backoff_ms(0)
         else:
             self._failure = error

@@ -196,16 +196,17 @@ class KafkaProducer:
 
     def _produce(self, broker: int, batches: list[ProducerBatch], now_ms: int) -> list:
         data, reads = [], []
+        limit = self.config["max.in.flight.requests.per.connection"]
         for batch in batches:
             if batch.data is None:
                 batch.data = RecordBatch(batch.builder.build())
-            if self.config["max.in.flight.requests.per.connection"] == 1:
+            if limit == 1:
                 self._accumulator.muted.add(batch.partition)
             data.append(PartitionProduceData(batch.partition, batch.data))
             reads += [(self.client_id, f"accumulator.{batch.partition}"),
                       (self.client_id, f"leader.{batch.partition}")]
         body = ProduceRequest(self.config["acks"], self.config["request.timeout.ms"], tuple(data))
-        effects = self.network.send(broker, body, batches, now_ms, SEND_RULE, tuple(reads))
+        effects = self.network.send(broker, body, batches, now_ms, SEND_RULE, tuple(reads), limit)
         asked = (effects[0].subject, "asked")
         for batch in batches:
             left = self._waiting(batch.partition)
@@ -261,7 +262,7 @@ class KafkaProducer:
     def _retry_or_fail(self, batch: ProducerBatch, error: ApiException, reads: tuple,
                        now_ms: int) -> list:
         if isinstance(error, InvalidMetadataException):
-            self.network.want_metadata()
+            self.network.want_metadata(reads)
         in_time = now_ms < batch.created_ms + self.config["delivery.timeout.ms"]
         if isinstance(error, RetriableException) and in_time \
                 and batch.attempts < self.config["retries"]:
@@ -279,10 +280,10 @@ class KafkaProducer:
 
     def disconnected(self, broker: int, now_ms: int) -> list:
         """The connection to a broker is gone: its batches may or may not be in a log."""
-        return self._failed_in_flight(self.network.disconnected(broker, now_ms), now_ms) \
+        return self._failed_in_flight(*self.network.disconnected(broker, now_ms), now_ms) \
             + self._run(now_ms)
 
-    def _failed_in_flight(self, failed: list[InFlight], now_ms: int) -> list:
+    def _failed_in_flight(self, failed: list[InFlight], reads: tuple, now_ms: int) -> list:
         effects = []
         for asked in failed:
             for batch in asked.context:
@@ -290,7 +291,7 @@ class KafkaProducer:
                     effects += self._retry_or_fail(
                         batch, for_name("NETWORK_EXCEPTION")("The server disconnected before a "
                                                              "response was received."),
-                        ((asked.request.id, "asked"),), now_ms)
+                        ((asked.request.id, "asked"), *reads), now_ms)
         return effects
 
     # -- time ---------------------------------------------------------------------------------
@@ -317,8 +318,8 @@ class KafkaProducer:
         """Time has passed: requests that got no answer, batches that lingered or are too old."""
         effects = []
         for broker in self.network.timed_out(now_ms):
-            closed, failed = self.network.give_up(broker, now_ms)
-            effects += closed + self._failed_in_flight(failed, now_ms)
+            closed, failed, reads = self.network.give_up(broker, now_ms)
+            effects += closed + self._failed_in_flight(failed, reads, now_ms)
         return effects + self._run(now_ms)
 
     def next_deadline_ms(self, now_ms: int) -> int | None:

@@ -44,24 +44,34 @@ class NetworkClient:
         self._topics: dict[str, None] = {}
         self._correlation_id = 0
         self._in_flight: dict[int, deque[InFlight]] = {}
-        self._answered: dict[int, tuple] = {}                # the last answer of each broker
+        self._answers: dict[int, list[tuple]] = {}           # of each connection: kind and read
         self._reconnect: dict[int, tuple[int, int]] = {}     # broker -> (failures, not before ms)
         self._metadata_wanted, self._metadata_not_before_ms = False, 0
         self._metadata_old_ms: int | None = None             # when it is `metadata.max.age.ms` old
         self._metadata_request: str | None = None
+        self._metadata_reads: tuple = ()                     # why it is wanted, for "why?"
 
     # -- sending ------------------------------------------------------------------------------
     def send(self, to: int, body: Any, context: Any, now_ms: int, rule: str,
-             reads: tuple) -> list:
+             reads: tuple, max_in_flight: int | None = None) -> list:
         """Send a request; `reads` is what its sender knew, for "why?".
 
-        The pipeline to this broker is part of that: its last answer made room.
+        The answer that made room is a part of that. Without `max_in_flight` only one request of
+        this kind may be in flight to this broker.
         """
+        reads += self._room(to, type(body), max_in_flight)
         self._correlation_id += 1
         request = Request.of(self.client_id, self._correlation_id, body)
         self._in_flight.setdefault(to, deque()).append(InFlight(request, now_ms, context))
-        reads += self._answered.get(to, ())
         return [Changed(request.id, "asked", None, str(body), rule, reads), Send(to, request)]
+
+    def _room(self, to: int, kind: type, max_in_flight: int | None) -> tuple:
+        """Of this connection's answers the last one without which there would be no room."""
+        answers = self._answers.get(to, ())
+        if max_in_flight is None:
+            return next((read for of, read in reversed(answers) if of is kind), ())
+        left = max_in_flight - self.in_flight_to(to)
+        return answers[-left][1] if left <= len(answers) else ()
 
     def forget_last(self, to: int) -> None:
         """The request that was sent last needs no answer (acks=0)."""
@@ -89,20 +99,28 @@ class NetworkClient:
         if not queue or queue[0].request.id != response.request_id:
             return None
         self._reconnect.pop(broker, None)
-        before = self._answered.get(broker, ())
-        self._answered[broker] = ((response.request_id, "answer"),)
-        return queue.popleft(), self._answered[broker] + before
+        before, answer = self._last_answer(broker), ((response.request_id, "answer"),)
+        self._answers.setdefault(broker, []).append((type(queue[0].request.body), answer))
+        return queue.popleft(), answer + before
 
-    def disconnected(self, broker: int, now_ms: int) -> list[InFlight]:
-        """The connection is gone: back off, ask for metadata, and give back what was in flight."""
+    def _last_answer(self, broker: int) -> tuple:
+        answers = self._answers.get(broker)
+        return answers[-1][1] if answers else ()
+
+    def disconnected(self, broker: int, now_ms: int) -> tuple[list[InFlight], tuple]:
+        """The connection is gone: back off, ask for metadata, and give back what was in flight.
+
+        With it come the reads of that: the last answer, after which nothing more was answered.
+        """
         failures = self._reconnect.get(broker, (0, 0))[0]
         wait_ms = self._backoff_ms("reconnect.backoff.ms", "reconnect.backoff.max.ms", failures)
         self._reconnect[broker] = failures + 1, now_ms + wait_ms
-        failed = list(self._in_flight.pop(broker, ()))
+        failed, reads = list(self._in_flight.pop(broker, ())), self._last_answer(broker)
+        self._answers.pop(broker, None)
         if any(one.request.id == self._metadata_request for one in failed):
             self._metadata_request = None
-        self.want_metadata()
-        return [one for one in failed if not isinstance(one.request.body, MetadataRequest)]
+        self.want_metadata(tuple((one.request.id, "asked") for one in failed[:1]))
+        return [one for one in failed if not isinstance(one.request.body, MetadataRequest)], reads
 
     def _backoff_ms(self, base: str, limit: str, failures: int) -> int:
         """Exponential, with a fifth of jitter to either side (KIP-144, KIP-580)."""
@@ -120,9 +138,9 @@ class NetworkClient:
         return [to for to, queue in sorted(self._in_flight.items())
                 if queue and queue[0].sent_ms <= limit_ms]
 
-    def give_up(self, broker: int, now_ms: int) -> tuple[list, list[InFlight]]:
-        """Close a connection that does not answer: the effect, and what was in flight on it."""
-        return [Disconnect(broker)], self.disconnected(broker, now_ms)
+    def give_up(self, broker: int, now_ms: int) -> tuple[list, list[InFlight], tuple]:
+        """Close a connection that does not answer: the effect, what was in flight, the reads."""
+        return [Disconnect(broker)], *self.disconnected(broker, now_ms)
 
     # -- metadata -----------------------------------------------------------------------------
     def add_topic(self, topic: str, reads: tuple) -> list[Changed]:
@@ -138,10 +156,10 @@ class NetworkClient:
         """The topics that this client asks about."""
         return tuple(self._topics)
 
-    def want_metadata(self) -> None:
+    def want_metadata(self, reads: tuple = ()) -> None:
         """What is known is missing something, or was wrong; an answer on its way may tell."""
-        if self._topics and self._metadata_request is None:
-            self._metadata_wanted = True
+        if self._topics and self._metadata_request is None and not self._metadata_wanted:
+            self._metadata_wanted, self._metadata_reads = True, reads
 
     def refresh_metadata(self, now_ms: int) -> list:
         """Ask the least busy broker that can be reached, if something is wanted."""
@@ -155,9 +173,9 @@ class NetworkClient:
             return []
         to = min(reachable, key=lambda broker: (self.in_flight_to(broker), broker))
         effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
-                            ((self.client_id, "topics"),))
+                            ((self.client_id, "topics"), *self._metadata_reads))
         self._metadata_request = self._in_flight[to][-1].request.id
-        self._metadata_wanted = False
+        self._metadata_wanted, self._metadata_reads = False, ()
         return effects
 
     def learn(self, reads: tuple, body: MetadataResponse, now_ms: int) -> list[Changed]:
@@ -178,7 +196,7 @@ class NetworkClient:
                                        old.leader if old else None, new.leader, METADATA_RULE,
                                        reads))
         if self.unknown_topics or any(told.leader < 0 for told in body.partitions):
-            self.want_metadata()
+            self.want_metadata(reads)
         return changes
 
     def leader_of(self, partition: TopicPartition) -> Leadership | None:

@@ -51,7 +51,8 @@ class BrokerServer(Node):
         self.manager = ReplicaManager(self.broker, self.disk, self.config, self.rules,
                                       self._correlation_ids.__next__)
         self._connection_of: dict[str, Any] = {}
-        self._answered: dict[str, str] = {}       # connection -> the request answered last
+        self._parked: set[str] = set()            # requests that were not answered at once
+        self._answered: dict[str, str] = {}       # connection -> the last of them
 
     # -- life ---------------------------------------------------------------------------------
     def apply_image(self, image: Any, restarted: bool = False) -> None:
@@ -63,8 +64,7 @@ class BrokerServer(Node):
     def change_state(self, state: str) -> None:
         """Say what the broker is now."""
         old, self.state = self.state, state
-        reads = ((self.name, "state"),) if old != "running" else ()
-        self._note(Changed(self.name, "state", old, state, STATE_RULE, reads))
+        self._note(Changed(self.name, "state", old, state, STATE_RULE))
 
     def go_down(self, state: str, powered: bool = True) -> None:
         """The process ends. Its connections are closed only where the machine still runs."""
@@ -126,7 +126,10 @@ class BrokerServer(Node):
         if type(request.body) is ProduceRequest:
             size = sum(data.records.size for data in request.body.partitions)
             us += self.cost.validate_us_per_kib * (size >> 10)
-        self._begin(self.manager.handle(request, self._now_ms()), us, HANDLED)
+        effects = self.manager.handle(request, self._now_ms())
+        if not any(type(effect) is Reply and effect.request is request for effect in effects):
+            self._parked.add(request.id)
+        self._begin(effects, us, HANDLED)
 
     def _begin(self, effects: list, us: int, done: str) -> None:
         """State changes now; what is sent leaves when the task's time is over."""
@@ -198,7 +201,9 @@ class BrokerServer(Node):
         if effect.close:
             self.world.network.close(connection, self)
         response = None if effect.body is None else effect.request.answered(effect.body)
-        self._answered[connection.id] = effect.request.id
+        if effect.request.id in self._parked:
+            self._parked.remove(effect.request.id)
+            self._answered[connection.id] = effect.request.id
         self.channel.responded(connection, response)
         self._turn_network()
 

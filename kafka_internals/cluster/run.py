@@ -55,6 +55,7 @@ class Run:
                                          setup.rules) for id in setup.brokers}
         self.clients: dict[str, ClientNode] = {}
         self.image = MetadataImage(setup.brokers, {})
+        self._publish_image()
         self.entries: list[Entry] = []
         self.apps = {} if apps is None else apps
         self._start_app = start_app
@@ -105,12 +106,11 @@ class Run:
 
     def look(self, subject: str) -> Any:
         """The snapshot of a subject, or None where there is none of that name now."""
-        if "@" in subject:
-            name, _, broker = subject.rpartition("@")
-            node = self.brokers.get(int(broker))
-            partition = node.manager.partitions.get(TopicPartition.of(name)) \
-                if node is not None and node.up else None
-            return partition.snapshot() if partition else None
+        name, at, broker = subject.rpartition("@")
+        if at:
+            node = self.brokers.get(int(broker)) if broker.isdecimal() else None
+            here = node.manager.partitions.items() if node is not None and node.up else ()
+            return next((p.snapshot() for partition, p in here if str(partition) == name), None)
         if subject.startswith("parked-"):
             parked = (op for node in self.brokers.values() if node.up
                       for op in node.manager.parked() if op.subject == subject)
@@ -118,7 +118,7 @@ class Run:
         client, hash_sign, number = subject.partition("#")
         if client in self.clients:
             core = self.clients[client].core
-            return _call(core, int(number)) if hash_sign else core.snapshot()
+            return _call(core, number) if hash_sign else core.snapshot()
         node = self.world.nodes.get(subject)
         return node.snapshot() if node is not None else None
 
@@ -155,6 +155,9 @@ class Run:
         registrations = place(self.setup.brokers, partitions, replication_factor, alive)
         image = TopicImage(topic, registrations, TOPIC_CONFIG.parse(dict(configs)))
         self.image = self.image.with_topic(image)
+        self._publish_image()
+
+    def _publish_image(self) -> None:
         for node in self.brokers.values():
             if node.up:
                 node.apply_image(self.image)
@@ -262,9 +265,9 @@ def _calls(core: Any) -> list:
     return core.records if isinstance(core, KafkaProducer) else core.polls
 
 
-def _call(core: Any, number: int) -> Any:
+def _call(core: Any, number: str) -> Any:
     calls = _calls(core)
-    if not 1 <= number <= len(calls):
+    if not number.isdecimal() or not 1 <= int(number) <= len(calls):
         return None
-    one = calls[number - 1]
+    one = calls[int(number) - 1]
     return core.receipt(one) if isinstance(core, KafkaProducer) else core.call(one)

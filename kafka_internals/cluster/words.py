@@ -114,20 +114,14 @@ def sent(one: Flight) -> str:
 
 def question(subject: str, name: str, current: Any) -> str:
     """The question that a click asks."""
-    return f"Why is the {attribute(name)} of {place(subject)} {value(current)}?"
+    return f"Why is the {attribute(name)} {value(current)} ({place(subject)})?"
 
 
 def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
     """What would move a value; `current` looks up what the other side has now."""
     field, _, key = one.of.partition(".")
-    has = current(one.subject, one.of)
-    if field == "remote_log_end_offset":
-        has = "never fetched" if has == -1 else f"last fetched at {has}"
-        said = f"broker {key} to fetch at {one.needs} ({has})"
-    elif field == "answer":
+    if field == "answer":
         said = f"the answer to {place(one.subject)}"
-    elif field == "isr":
-        said = f"the ISR to have {one.needs} members (it has {len(has)})"
     elif field == "accumulator":
         said = "its batch to be sent"
     elif field == "leader":
@@ -135,6 +129,15 @@ def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
     elif field == "buffered":
         said = f"a record of {key}"
     else:
-        said = (f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} "
-                f"({value(has)} now)")
+        said = _number(one, current(one.subject, one.of))
     return said if one.or_at_ms is None else f"{said}, at most until {one.or_at_ms} ms"
+
+
+def _number(one: Wait, has: Any) -> str:
+    field, _, key = one.of.partition(".")
+    if field == "remote_log_end_offset":
+        seen = "never fetched" if has == -1 else f"last fetched at {has}"
+        return f"broker {key} to fetch at {one.needs} ({seen})"
+    if field == "isr":
+        return f"the ISR to have {one.needs} members (it has {len(has)})"
+    return f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} ({value(has)} now)"

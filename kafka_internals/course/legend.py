@@ -16,8 +16,7 @@ def legend() -> Chart:
     for at, entry in enumerate(entries):
         x, y = (LEFT, RIGHT)[at % 2], 40 + (at // 2) * ROW
         entry(scene, x, y)
-    scene.caption("Filled is settled, hollow is not: committed and uncommitted records, leader "
-                  "and follower, answer and question.")
+    scene.caption("Filled or hollow: committed or not, leader or follower, answer or request.")
     return Chart(svg.picture(still(scene, "How everything looks")), scene.say)
 
 

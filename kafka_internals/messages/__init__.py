@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 class Request(NamedTuple):
     """A request as it is on the way. `id` is "request-<client.id>.<correlation id>".
 
-    `after` is the request that the receiver answered on this connection before: a connection is
-    muted until then, so it is part of why this one had its turn.
+    `after` is the last request on this connection that had to wait for its answer: the connection
+    was muted until then, so it is part of why this one had its turn.
     """
 
     id: str

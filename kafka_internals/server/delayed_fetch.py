@@ -41,13 +41,14 @@ class DelayedFetch(DelayedOperation):
         return self._manager.answer_fetch(self.request, self._manager.read(self.request.body))
 
     def reads(self) -> tuple:
-        """The ends that grew past the fetch offsets."""
-        return tuple((p.subject, p.readable_attribute(self._by_replica), asked.fetch_offset + 1)
+        """The ends past the fetch offsets, as they are now: before, they were not enough."""
+        return tuple((p.subject, p.readable_attribute(self._by_replica))
                      for asked, p in self._asked()
                      if p.readable_end(self._by_replica) > asked.fetch_offset)
 
     def waits(self) -> tuple[Wait, ...]:
-        """One partition's end that grows past the offset asked for may be enough."""
+        """One partition's end that grows, past the offset asked for, may be enough."""
         return tuple(Wait("state", p.subject, p.readable_attribute(self._by_replica),
-                          asked.fetch_offset + 1, self.deadline_ms, any_of=True)
+                          max(asked.fetch_offset, p.readable_end(self._by_replica)) + 1,
+                          self.deadline_ms, any_of=True)
                      for asked, p in self._asked())

@@ -25,7 +25,7 @@ class ReplicaFetcher:
         self._config, self._next_correlation_id = config, next_correlation_id
         self._client_id = f"broker-{broker}-fetcher-0"
         self._in_flight: Request | None = None
-        self._answered: tuple = ()                 # the read of the last answer, for "why?"
+        self._set_off_by: tuple = ()               # what the next fetch follows, for "why?"
         self._due_ms: int | None = 0               # when to ask next, or to give up waiting
 
     def follow(self, partitions: list[Partition]) -> None:
@@ -44,7 +44,7 @@ class ReplicaFetcher:
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request
         self._due_ms = now_ms + config["replica.socket.timeout.ms"]
-        reads = tuple((p.subject, "log_end_offset") for p in self.partitions) + self._answered
+        reads = tuple((p.subject, "log_end_offset") for p in self.partitions) + self._set_off_by
         return [Changed(request.id, "asked", None, str(body), ASK_RULE, reads),
                 Send(self.leader, request)]
 
@@ -53,7 +53,7 @@ class ReplicaFetcher:
         if self._in_flight is None or response.request_id != self._in_flight.id:
             return []
         answer = (response.request_id, "answer")
-        self._in_flight, self._answered = None, (answer,)
+        self._in_flight, self._set_off_by = None, (answer,)
         effects, failed = [], False
         known = {partition.partition: partition for partition in self.partitions}
         for data in response.body.partitions:
@@ -70,7 +70,7 @@ class ReplicaFetcher:
 
     def disconnected(self, now_ms: int) -> list:
         """The connection is gone, and with it the request: try again after the back-off."""
-        self._in_flight = None
+        self._in_flight, self._set_off_by = None, ()
         self._due_ms = now_ms + self._config["replica.fetch.backoff.ms"]
         return []
 
@@ -78,8 +78,9 @@ class ReplicaFetcher:
         """Ask when it is time; give up a request that was not answered."""
         if self._due_ms is None or now_ms < self._due_ms:
             return []
-        if self._in_flight is not None:
+        if (late := self._in_flight) is not None:
             self.disconnected(now_ms)
+            self._set_off_by = ((late.id, "asked"),)
             return [Disconnect(self.leader)]
         return self.ask(now_ms)
 

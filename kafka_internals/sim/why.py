@@ -49,12 +49,16 @@ def chain_of(trace: Trace, index: int) -> list[int]:
 
 
 def ancestors(trace: Trace, index: int) -> set[int]:
-    """Indices of every change that the change at `index` goes back to, by any read."""
+    """Indices of every change that the change at `index` goes back to.
+
+    By any read, and by the value that its own pair had before, which every change implies.
+    """
     seen, todo = set(), [index]
     while todo:
         if (at := todo.pop()) not in seen:
             seen.add(at)
-            todo += trace.links(at)
+            before = trace.link(trace.changes[at][1:3], at)
+            todo += trace.links(at) + ([] if before is None else [before])
     return seen
 
 

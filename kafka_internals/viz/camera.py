@@ -43,8 +43,9 @@ class Look:
     """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""
 
     def __init__(self, run: Any, changes: list[Change], messages: list[Message],
-                 said: list[Message], width: int = STAGE) -> None:
+                 said: list[Message], arrived: list[Message], width: int = STAGE) -> None:
         self._run, self.width = run, width      # of the stage, in units
+        self.arrived = arrived                  # messages that have come by this event
         self.event, self.now_us = run.world.event, run.world.now_us
         self.changes = changes                  # of this event
         self.messages = messages                # on their way now, in the order they were sent
@@ -177,6 +178,7 @@ class Camera:
         self._messages: list[Message] = []
         self._changes = 0
         self._on_their_way: list[Message] = []
+        self._arrived: list[Message] = []
 
     def attach(self, run: Any) -> None:
         """Look after every event of this run from now on."""
@@ -190,7 +192,8 @@ class Camera:
         self._follow_messages(trace, world.now_us)
         if not self._first <= event <= self._last:
             return
-        look = Look(self._run, changes, self._on_their_way, self._messages, self._width)
+        look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
+                    self._width)
         scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
         watched = tuple(self._run.current(*pair) for pair in self._watch)
         self._keep(Shot(event, world.now_us, scenes, self._waits(look, scenes), watched))
@@ -212,6 +215,7 @@ class Camera:
 
     def _follow_messages(self, trace: Any, now_us: int) -> None:
         """Keep those that were sent and have not arrived; a lost one shows in its own event."""
+        self._arrived = [m for m in self._on_their_way if m.due_us and m.due_us <= now_us]
         self._on_their_way = [m for m in self._on_their_way if m.due_us and m.due_us > now_us]
         for flight in map(Flight._make, trace.flights[len(self._messages):]):
             asks = flight.kind == "request"

@@ -213,15 +213,19 @@ def _events(trace: Trace, words: Any, shots: list[Shot], changes: list[list],
 
 
 def _event(event: Event, changes: list[Change], sent: Flight | None, words: Any) -> list:
-    """Named after what it changed, else after what it sent, else after what arrived."""
+    """Named after what it changed, else after what it sent, else after what arrived.
+
+    A command is named after itself.
+    """
     mark = "message"
-    text = words.event(event) if sent is None or event.kind == "command" else words.sent(sent)
+    commanded = event.kind == "command"
+    text = words.event(event) if sent is None or commanded else words.sent(sent)
     for attribute, kind in MARKS:
         found = [one for one in changes if one.attribute.partition(".")[0] == attribute and
                  (attribute != "state" or one.subject.startswith("broker-"))]
         if found:
-            mark, text = kind, words.change(found[-1])
-            break
+            return [event.id, event.t_us, event.by, event.node, kind,
+                    text if commanded else words.change(found[-1])]
     return [event.id, event.t_us, event.by, event.node, mark, text]
 
 

@@ -59,7 +59,9 @@ def _merged(films: list[dict], a: list, b: list, fork: int, titles: tuple[str, s
             now[1] = shot
         rows = [[name, _said(now[0].watched, at), _said(now[1].watched, at)]
                 for at, name in enumerate(names)]
-        if difference_us is None and any(left != right for _, left, right in rows):
+        if difference_us is None and not shared and (
+                any(left != right for _, left, right in rows)
+                or now[0].scenes["truth"].shapes != now[1].scenes["truth"].shapes):
             difference_us = t_us
         scene = together(now[0].scenes["truth"], now[1].scenes["truth"])
         _ask_of_b(scene)
@@ -67,6 +69,9 @@ def _merged(films: list[dict], a: list, b: list, fork: int, titles: tuple[str, s
                  "shapes": scene.shapes, "waits": {}, "differs": rows}
         frames.append(frame if shared else frame | {"lane": "AB"[side],
                                                     "say": f"{'AB'[side]}: {frame['say']}"})
+    if frames and frames[-1].get("lane"):
+        says = [now[side].scenes["truth"].say for side in (0, 1)]
+        frames[-1]["say"] = f"A: {says[0]} B: {says[1]}"
     film = films[0]
     scenes = [shot.scenes["truth"] for shot in a + b]
     film.update(

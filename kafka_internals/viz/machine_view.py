@@ -5,6 +5,7 @@ layout is Graphviz's, made once; the player lights the state and the edge that w
 """
 
 import math
+import re
 from typing import Any
 
 from kafka_internals.viz.camera import Look
@@ -21,7 +22,13 @@ def machine_view(transitions: Any, title: str = "", attribute: str = "state") ->
         return _scene(look, subject, layout(rows(transitions)), attribute)
 
     draw.__doc__, draw.__name__ = f"The states of {title or 'a machine'}.", "machine_view"
-    return View(draw, lambda subject: f"{title}: {subject}" if title else str(subject))
+    return View(draw, lambda subject: f"{title}: {_named(subject)}" if title else _named(subject))
+
+
+def _named(subject: str) -> str:
+    """ "parked-producer-1.2" is request 2 of producer-1."""
+    parked = re.fullmatch(r"parked-(.+)\.(\d+)", subject)
+    return f"request {parked[2]} of {parked[1]}" if parked else subject
 
 
 def _scene(look: Look, subject: str, diagram: Diagram, attribute: str) -> Scene:
@@ -30,8 +37,8 @@ def _scene(look: Look, subject: str, diagram: Diagram, attribute: str) -> Scene:
     scene = Scene("", size=(STAGE, int(TOP + diagram.size[1] * scale + 60)))
     last = look.last(subject, attribute)
     state = last.new if last else None
-    scene.field("subject", 34, 30, "of", subject)
-    taken = (last.old, last.new) if last and last.event == look.event else None
+    scene.field("subject", 34, 30, "state of", _named(subject))
+    taken = (last.old, last.new) if last else None
     for number, edge in enumerate(diagram.edges):
         _draw_edge(scene, edge, number, scale, left, lit=taken == (edge.start, edge.end))
     for name, (x, y, w, h) in diagram.states.items():
@@ -72,7 +79,8 @@ def _head(angle: float) -> str:
 
 
 def _say(subject: str, last: Any, look: Look) -> str:
-    name = subject[0].upper() + subject[1:]
+    name = _named(subject)
+    name = name[0].upper() + name[1:]
     if last is None:
         return f"{name} does not exist yet."
     if last.event == look.event and last.old is not None:

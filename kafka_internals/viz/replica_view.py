@@ -228,8 +228,8 @@ def _followers_say(look: Look, partition: TopicPartition) -> str | None:
             continue
         broker = change.subject.rpartition("@")[2]
         if change.attribute == "log_end_offset":
-            return (f"Broker {broker} appends {_span(change)}. The leader does not know that yet: "
-                    f"it learns it from broker {broker}'s next fetch, at {change.new}.")
+            return (f"Broker {broker} appends {_span(change)}: its log ends at {change.new}. The "
+                    f"leader does not know that yet.")
         if change.attribute == "high_watermark":
             return f"Broker {broker} was told the high watermark {change.new} and takes it over."
         if change.attribute.startswith("remote_log_end_offset"):
@@ -252,18 +252,25 @@ def _fault(look: Look) -> str | None:
 
 
 def _messages_say(look: Look, partition: TopicPartition) -> str | None:
-    """What was sent in this event."""
+    """What was sent in this event, or what has come."""
     for message in reversed(look.messages):
-        if message.event != look.event or str(partition) not in message.text:
-            continue
-        who, to = (name.replace("broker-", "broker ") for name in (message.sender,
-                                                                   message.receiver))
-        if message.lost:
-            return f"{_capital(who)} sends to {to}, and the message is lost."
-        if message.kind == "request":
-            return f"{_capital(who)} asks {to}: {message.text}."
-        return f"{_capital(who)} answers {to}: {message.text}."
+        if message.event == look.event and str(partition) in message.text:
+            who, to = _ends(message)
+            if message.lost:
+                return f"{_capital(who)} sends to {to}, and the message is lost."
+            verb = "asks" if message.kind == "request" else "answers"
+            return f"{_capital(who)} {verb} {to}: {message.text}."
+    for message in look.arrived:
+        if str(partition) in message.text:
+            who, to = _ends(message)
+            what = "request" if message.kind == "request" else "answer"
+            return f"{_capital(who)}'s {what} {message.ident} reaches {to}: {message.text}."
     return None
+
+
+def _ends(message: Message) -> tuple[str, str]:
+    return (message.sender.replace("broker-", "broker "),
+            message.receiver.replace("broker-", "broker "))
 
 
 def _capital(text: str) -> str:

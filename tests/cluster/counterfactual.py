@@ -7,10 +7,12 @@ a time is read from the trace, which `NoSilentChange` keeps honest.
 from bisect import bisect_right
 from typing import NamedTuple
 
+from kafka_internals.cluster.broker_server import FETCHER_DONE, HANDLED, NETWORK_DONE
 from kafka_internals.sim.trace import Change
-from kafka_internals.sim.why import ARROWS, ancestors
+from kafka_internals.sim.why import ancestors
 
 MESSAGES = ("request", "response")
+TASKS = (NETWORK_DONE, HANDLED, FETCHER_DONE)
 
 
 class Finding(NamedTuple):
@@ -21,33 +23,58 @@ class Finding(NamedTuple):
 
 
 class Counterfactual:
-    """All runs that differ from a given one by the loss of one event."""
+    """All runs that differ from a given one by the loss of one event.
 
-    def __init__(self, cluster):
-        self.cluster, self.trace = cluster, cluster.trace
+    Unless `named`, requests and what is parked for them are left out of the questions.
+    """
+
+    def __init__(self, cluster, named=True):
+        self.cluster, self.trace, self._named = cluster, cluster.trace, named
         self._twins = {}
 
     def _twin(self, lost):
         if lost not in self._twins:
-            self._twins[lost] = Values(self.cluster.again(without=frozenset({lost})).trace)
+            runs = []
+            twin = self.cluster.again(without=frozenset({lost}), prepare=runs.append)
+            try:
+                twin.machine
+                until_us = twin.machine.world.now_us
+            except Exception:                         # a later command makes no sense without it
+                until_us = runs[0].world.now_us
+            self._twins[lost] = Values(runs[0].world.trace, until_us)
         return self._twins[lost]
 
     def changes_it(self, lost, change):
         """True where the value that `change` made was another one at that time, without `lost`."""
         t_us = self.trace.event(change.event).t_us
-        mine, other = (one.at(change[1], change[2], t_us)
-                       for one in (self._twin(0), self._twin(lost)))
-        if mine[-1] == change.new:
-            return other[-1] != change.new
-        return change.new not in other[:-1]           # a value that lasted for no time
+        return self._twin(lost).at(change.subject, change.attribute, t_us) != change.new
 
     def false_reads(self):
         """Every named read whose event could be lost without a difference."""
         for index, change in self._questions():
             for link in self.trace.links(index):
                 read = self.trace.change(link)
-                if read.event != change.event and not self.changes_it(read.event, change):
+                lost = self._delivery(read, self.trace.event(change.event).node)
+                if lost != self._task(change.event) and not self.changes_it(lost, change):
                     yield Finding(change, read)
+
+    def _delivery(self, read, reader):
+        """The event to lose for a read: knowledge from elsewhere is lost with its message."""
+        message = {"asked": read.subject, "answer": f"response{read.subject[7:]}"}
+        about = message.get(read.attribute, "nothing")
+        arrived = (event[0] for event in self.trace.events if event[3:6:2] == (reader, about))
+        return next(arrived, None) or self._task(read.event)
+
+    def _task(self, event):
+        """A thread's task is lost with the request that it handles.
+
+        Without the event in which the task begins, the thread would never be free again.
+        """
+        if self.trace.event(event).kind not in TASKS:
+            return event
+        handled = next((read[0] for one in self.trace.changes if one[0] == event
+                        for read in one[6] if read[1] == "asked"), None)
+        return next((one[0] for one in self.trace.events if one[5] == handled), event)
 
     def forgotten(self):
         """Every message whose loss makes a difference, and that no read goes back to."""
@@ -60,8 +87,12 @@ class Counterfactual:
                     yield Finding(change, event)
 
     def _questions(self):
-        return [(index, Change._make(change)) for index, change in enumerate(self.trace.changes)
-                if change[2] not in ARROWS]
+        mine = self._twin(0)
+        for index, change in enumerate(map(Change._make, self.trace.changes)):
+            t_us = self.trace.event(change.event).t_us
+            if (self._named or not change.subject.startswith(("request-", "parked-"))) \
+                    and mine.at(change.subject, change.attribute, t_us) == change.new:
+                yield index, change
 
 
 def _told(event):
@@ -71,19 +102,19 @@ def _told(event):
 
 
 class Values:
-    """What every attribute was at every time of one run."""
+    """What every attribute was at every time of one run, which came up to `until_us`."""
 
-    def __init__(self, trace):
-        self._times, self._values = {}, {}
+    def __init__(self, trace, until_us):
+        self._until_us, self._of = until_us, {}
         for change in trace.changes:
-            pair = change[1], change[2]
-            self._times.setdefault(pair, []).append(trace.event(change[0]).t_us)
-            self._values.setdefault(pair, []).append(change[4])
+            times, values = self._of.setdefault((change[1], change[2]), ([], []))
+            times.append(trace.event(change[0]).t_us)
+            values.append(change[4])
 
     def at(self, subject, attribute, t_us):
-        """The values that it took at exactly this time, and the one that stands after it."""
-        times = self._times.get((subject, attribute), [])
-        values = self._values.get((subject, attribute), [])
-        end = bisect_right(times, t_us)
-        taken = [values[i] for i in range(end) if times[i] == t_us]
-        return [*taken, values[end - 1] if end else "no value yet"]
+        """The value that stands when everything of this time has happened."""
+        if t_us > self._until_us:
+            return "the run did not come so far"
+        times, values = self._of.get((subject, attribute), ([], []))
+        after = bisect_right(times, t_us)
+        return values[after - 1] if after else "no value yet"

@@ -83,6 +83,8 @@ function drawDifference(at, reel, i) {
     hint("Both futures have done exactly the same so far."));
   const { differs, say_difference: say, t_us } = reel.frames[found];
   const first = reel.frames.findIndex(frame => frame.differs) === found;
+  if (differs.every(([, a, b]) => a === b)) return at.replaceChildren(heading("No difference yet",
+    clock(t_us)), hint("What is compared here is the same in both futures so far."));
   const table = make("table", "ki-diff"), head = make("tr");
   for (const name of ["", "A", "B"]) head.append(make("th", "", name, { scope: "col" }));
   table.append(head);

@@ -107,11 +107,12 @@ class Player {
     else drawDifference(this.body, reel, cursor);
   }
 
-  // Until the reader asks: the newest change of a value that the picture shows.
+  // Until the reader asks: the newest change, since the film began, of a value that is shown.
   newest(scene, event) {
+    const began = this.reel.frames[0].event;
     const shown = new Set([...scene.values()].filter(s => s.a).map(s => pairOf(...s.a)));
     const found = this.film.changes.findLast(([id, subject, attribute, , , , , kind]) =>
-      id <= event && !ARROWS.includes(kind) && shown.has(pairOf(subject, attribute)));
+      began < id && id <= event && !ARROWS.includes(kind) && shown.has(pairOf(subject, attribute)));
     return found?.slice(1, 3);
   }
 

@@ -1,0 +1,257 @@
+"""Contract 2: what "why?" says is true, complete, and nothing changes in silence."""
+
+from functools import cache
+
+import pytest
+
+from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.cluster.invariants import NoSilentChange
+from kafka_internals.cluster.schedules import Schedule
+from kafka_internals.errors import IllegalStateException
+from kafka_internals.server.partition import Partition
+from kafka_internals.server.replica_fetcher import ReplicaFetcher
+from kafka_internals.sim.invariants import InvariantViolated
+from kafka_internals.sim.search import joblib_map, search
+from kafka_internals.sim.why import ARROWS, VISIBLE_LINKS
+from tests.cluster.counterfactual import Counterfactual
+from tests.cluster.stories import (
+    ONE_LEADER,
+    SEVERAL_LEADERS,
+    a_killed_follower,
+    a_slow_follower,
+    acks_1_in_a_pipeline,
+    cluster,
+    produce_and_poll,
+    reader,
+)
+
+
+def told_by_name(story):
+    return pytest.mark.parametrize("story", story, ids=lambda one: one.__name__)
+
+
+@cache
+def findings(story):
+    """False reads and forgotten messages of a story.
+
+    Requests are numbered per client. Where one client talks to several leaders, a lost message
+    gives the next requests other numbers, so their own questions and answers cannot be compared.
+    """
+    counterfactual = Counterfactual(story(), named=story in ONE_LEADER)
+    return list(counterfactual.false_reads()), list(counterfactual.forgotten())
+
+
+@told_by_name(ONE_LEADER + SEVERAL_LEADERS)
+def test_true_without_the_event_of_a_named_read_the_value_is_another(story):
+    assert findings(story)[0] == []
+
+
+@told_by_name(ONE_LEADER + SEVERAL_LEADERS)
+def test_complete_a_message_whose_loss_changes_the_value_is_behind_it(story):
+    assert findings(story)[1] == []
+
+
+def test_the_stories_ask_something_of_every_kind_of_subject():
+    asked = {(change[1].rstrip("0123456789.@#-"), change[2].partition(".")[0])
+             for story in ONE_LEADER for change in story().trace.changes}
+    assert {("orders", "high_watermark"), ("orders", "log_end_offset"),
+            ("orders", "remote_log_end_offset"), ("parked-producer", "state"),
+            ("parked-broker-2-fetcher", "state"), ("producer", "offset"), ("producer", "error"),
+            ("producer", "accumulator"), ("producer", "leader"), ("consumer", "position"),
+            ("consumer", "records"), ("request-consumer", "asked"),
+            ("request-producer", "answer"), ("broker", "state")} <= asked
+
+
+def _altered(change_reads):
+    """Partition's rule with other reads than it should name."""
+    rule = Partition.maybe_increment_leader_high_watermark
+
+    def mutant(self):
+        return [change._replace(reads=change_reads(self, change)) for change in rule(self)]
+
+    return mutant
+
+
+def test_a_forgotten_read_is_caught(monkeypatch):
+    monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark",
+                        _altered(lambda self, change: change.reads[:-1]))
+    found = list(Counterfactual(produce_and_poll()).forgotten())
+    assert any(finding.change.attribute == "high_watermark"
+               and finding.about[5].startswith("request-broker-3-fetcher-0") for finding in found)
+
+
+def test_a_false_read_is_caught(monkeypatch):
+    monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark",
+                        _altered(lambda self, change: ((self.subject, "log_end_offset"),)))
+    found = list(Counterfactual(acks_1_in_a_pipeline()).false_reads())
+    assert any(finding.change.attribute == "high_watermark"
+               and finding.about.attribute == "log_end_offset" for finding in found)
+
+
+def test_a_fetcher_that_forgets_what_it_answers_to_is_caught(monkeypatch):
+    ask = ReplicaFetcher.ask
+
+    def mutant(self, now_ms):
+        changed, *rest = ask(self, now_ms)
+        return [changed._replace(reads=()), *rest]
+
+    monkeypatch.setattr(ReplicaFetcher, "ask", mutant)
+    assert list(Counterfactual(produce_and_poll()).forgotten())
+
+
+def silent_change(seed):
+    schedule = Schedule(seed)
+    run = schedule.cluster.machine
+    run.world.after_event.append(NoSilentChange(run).after_event)
+    try:
+        schedule.run()
+    except InvariantViolated as violated:
+        return str(violated)
+    return None
+
+
+def test_no_silent_change_in_300_schedules():
+    assert search(silent_change, range(300), joblib_map(2)) == []
+
+
+def test_a_silent_change_is_caught(monkeypatch):
+    update = Partition.update_follower_fetch_state
+    monkeypatch.setattr(Partition, "update_follower_fetch_state",
+                        lambda *args: update(*args)[1:])
+    assert "orders-" in silent_change(0)
+
+
+# -- the answer ---------------------------------------------------------------------------------
+def test_a_needed_value_links_to_the_change_that_first_met_it():
+    made = acks_1_in_a_pipeline()
+    trace = made.trace
+    marks = [trace.change(at) for at in trace.of("orders-0@1", "high_watermark")]
+    late = next(mark for mark in marks if mark.new < trace.change(
+        trace.latest("orders-0@1", "log_end_offset", mark.event)).new)
+    index = trace.latest("orders-0@1", "high_watermark", late.event)
+    ends = [trace.change(at) for at in trace.links(index)
+            if trace.change(at).attribute == "log_end_offset"]
+    assert [(end.old, end.new) for end in ends] == [(late.new - 1, late.new)]
+
+
+def test_the_chain_follows_what_was_met_last():
+    made = a_slow_follower()
+    why = made.why("orders-0@1")
+    assert [change.attribute for change in why.chain][:2] == \
+        ["high_watermark", "remote_log_end_offset.3"]
+    assert {change.attribute for change in why.also_read[0]} == \
+        {"log_end_offset", "remote_log_end_offset.2"}
+    assert all(later.event >= earlier.event
+               for later, earlier in zip(why.chain, why.chain[1:]))
+
+
+@told_by_name(ONE_LEADER + SEVERAL_LEADERS)
+def test_every_chain_ends_at_a_command_a_timer_or_a_config(story):
+    made = story()
+    for subject, attribute in {change[1:3]: None for change in made.trace.changes}:
+        snapshot = made.machine.look(subject)
+        if attribute.partition(".")[0] in getattr(snapshot, "_fields", ()):
+            ended_by = made.why(subject, attribute).ended_by
+            assert ended_by in ("command", "tick", "disconnected"), (subject, attribute)
+
+
+def test_at_most_four_links_are_visible_and_arrows_do_not_count():
+    made = produce_and_poll()
+    why = made.why("orders-0@3")
+    shown = why._chain.visible()
+    assert [change.attribute in ARROWS for change in shown].count(False) == VISIBLE_LINKS
+    assert len(shown) > VISIBLE_LINKS and len(why.chain) > len(shown)
+    assert shown == why.chain[:len(shown)]
+    lines = str(why).splitlines()
+    assert lines[0] == "Why is the high watermark 2 (orders-0 on broker 3)?"
+    assert len([line for line in lines if line.startswith(("  <-", "  ~>"))]) == len(shown)
+    assert f"... and {len(why.chain) - len(shown)} more, back to: " in lines[-1]
+
+
+def test_a_value_that_never_changed_says_so():
+    why = cluster().why("orders-0@2", "isr")
+    assert why.chain == () and why.event == 0 and why.ended_by == "the beginning of the run"
+    assert "It has not changed since the run began." in str(why)
+
+
+def test_each_change_of_a_chain_can_be_forked_at():
+    made = a_slow_follower()
+    for change in made.why("orders-0@1").chain:
+        _, changed = made.fork(at=change)
+        assert changed.event == change.event
+        assert changed.machine.current(change.subject, change.attribute) == change.new \
+            or change.attribute in ARROWS
+
+
+# -- what a value waits for ---------------------------------------------------------------------
+def test_a_high_watermark_waits_for_the_follower_that_lags():
+    made = cluster()
+    made.slow(3, fetch_ms=400)
+    made.producer(acks="all", linger_ms=0).send("orders", "x")
+    made.run(ms=100)
+    assert made.why("orders-0@1").waits == ("broker 3 to fetch at 1 (last fetched at 0)",)
+    assert "  waiting for broker 3 to fetch at 1 (last fetched at 0)" in str(made.why("orders-0@1"))
+    assert made.why("producer-1#1").waits == \
+        ("the answer to request 2 of producer-1, at most until 120000 ms",)
+    assert made.why("parked-producer-1.2").waits == (
+        "high watermark of orders-0 on broker 1 to reach 1 (0 now), at most until 30001 ms",)
+
+
+def test_a_high_watermark_waits_for_a_follower_that_never_fetched():
+    made = Cluster(seed=3, jitter_ms=0)
+    made.cut(3, 1)
+    made.create_topic("orders", 1, 3)
+    made.producer(linger_ms=0).send("orders", "x")
+    made.run(ms=20)
+    assert made.why("orders-0@1").waits == ("broker 3 to fetch at 1 (never fetched)",)
+
+
+def test_a_high_watermark_waits_for_more_members_of_the_isr():
+    made = Cluster(seed=3, jitter_ms=0)
+    made.kill(3)
+    made.create_topic("orders", 1, 3, {"min.insync.replicas": 3})
+    assert made.why("orders-0@1").waits == ("the ISR to have 3 members (it has 2)",)
+
+
+def test_a_record_waits_for_metadata_then_for_its_batch():
+    made = cluster()
+    producer = made.producer(linger_ms=50)
+    receipt = producer.send("orders", "x")
+    assert made.why(receipt).waits == ("metadata about its topic, at most until 60000 ms",)
+    made.run(ms=10)
+    assert made.why(receipt).waits == ("its batch to be sent, at most until 51 ms",)
+
+
+def test_a_poll_waits_for_a_record_of_any_of_its_partitions():
+    made = cluster(partitions=2)
+    consumer = reader(made, "orders-0", "orders-1")
+    made.client_call("poll", {"consumer": consumer.name, "timeout_ms": 90})
+    assert made.why("consumer-1#1").waits == ("a record of orders-0, at most until 90 ms",
+                                              "a record of orders-1, at most until 90 ms")
+
+
+# -- asking wrongly -----------------------------------------------------------------------------
+@pytest.mark.parametrize("subject, attribute, words", [
+    ("orders-0@1", "highwatermark", ("no attribute 'highwatermark'", "high_watermark")),
+    ("orders-0@1", "waits", ("no attribute 'waits'", "log_end_offset")),
+    ("orders-0@1", "remote_log_end_offset.9",
+     ("remote_log_end_offset.2", "remote_log_end_offset.3")),
+    ("orders-0@2", "remote_log_end_offset.1", ("nothing yet",)),
+    ("orders-0@4", "high_watermark", ("nothing called 'orders-0@4'", "orders-0@1")),
+    ("order-0@1", "high_watermark", ("nothing called 'order-0@1'", "orders-0@1")),
+    ("producer-1#2", "state", ("nothing called 'producer-1#2'", "producer-1#1")),
+])
+def test_an_unknown_question_names_what_exists(subject, attribute, words):
+    made = a_killed_follower()
+    before = made.trace.digest()
+    with pytest.raises(IllegalStateException) as refused:
+        made.why(subject, attribute)
+    assert [word for word in words if word not in str(refused.value)] == []
+    assert made.trace.digest() == before
+
+
+def test_subjects_that_are_no_names_are_refused_too():
+    made = cluster()
+    for subject in ("orders-0@x", "producer-1#x", "@1", "", "nobody"):
+        with pytest.raises(IllegalStateException, match="nothing called"):
+            made.why(subject)

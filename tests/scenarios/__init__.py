@@ -1,0 +1,1 @@
+"""Scenarios that read aloud: kill, run until, expect."""

@@ -1,0 +1,1 @@
+"""The world below Kafka: clock, network, disk, trace, journal and search."""
