@@ -1,7 +1,8 @@
 """matplotlib in this house: one look, text that stays text, and the same bytes every time.
 
-A chart is shown as SVG with a sentence beside it. The font is the reader's own sans-serif; a `$` in
-a label is a dollar, never mathematics.
+A chart is shown as SVG with a sentence beside it. Text is measured in the font that matplotlib
+brings along, so that the layout is the same on every machine; a `$` in a label is a dollar, never
+mathematics.
 """
 
 import io
@@ -12,7 +13,7 @@ from kafka_internals.viz.theme import TOKENS
 
 COLOURS = TOKENS["colour"]["light"]
 RC = {"svg.hashsalt": "kafka_internals", "svg.fonttype": "none", "text.parse_math": False,
-      "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
+      "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans", "Arial", "Liberation Sans"],
       "font.size": 10, "axes.edgecolor": COLOURS["rule"], "axes.labelcolor": COLOURS["ink-2"],
       "xtick.color": COLOURS["ink-2"], "ytick.color": COLOURS["ink-2"],
       "text.color": COLOURS["ink"], "axes.spines.top": False, "axes.spines.right": False}

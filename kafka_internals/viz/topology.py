@@ -19,7 +19,8 @@ def module_map(modules: Any) -> Chart:
     columns: dict[int, list[str]] = {}
     rank: dict[str, float] = {}
     for column, names in enumerate(nx.topological_generations(graph)):
-        columns[column] = sorted(names, key=lambda name: (_mean(rank, graph.pred[name]), name))
+        columns[column] = sorted(names, key=lambda name: (
+            _mean(rank, graph.pred[name]), -len(nx.descendants(graph, name)), name))
         rank |= {name: (at + 1) / (len(names) + 1) for at, name in enumerate(columns[column])}
     places = nx.multipartite_layout(graph, subset_key=columns)
     by_number = {module.number: module for module in modules}
