@@ -4,13 +4,12 @@
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ABSENT = "there is no Chromium on the PATH (apt-get install chromium)"
+from kafka_internals.tools.browser import ABSENT, CHROMIUM
+
 BROWSER = Path(__file__).parent / "browser"
 
 

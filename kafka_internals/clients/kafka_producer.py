@@ -85,6 +85,7 @@ class KafkaProducer:
         self._dice, self._partitioners = dice, {}
         self._unplaced: deque[ProducerRecord] = deque()
         self._in_flight_batches: list[ProducerBatch] = []
+        self._flush_upto = self._answered_upto = 0           # numbers of records
 
     # -- the application thread ---------------------------------------------------------------
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: tuple,
@@ -107,16 +108,20 @@ class KafkaProducer:
         return effects + self._run(now_ms)
 
     def flush(self, now_ms: int) -> list:
-        """Let every batch go now; `flushed` says when all are answered."""
-        self._accumulator.flushing += 1
+        """Let every batch go at once until all records that were sent so far are answered."""
+        self._flush_upto = len(self.records)
         return self._run(now_ms)
 
-    def flushed(self) -> None:
-        """Whoever flushed has seen all its records answered."""
-        self._accumulator.flushing -= 1
+    def _is_flushing(self) -> bool:
+        while self._answered_upto < self._flush_upto:
+            if self.records[self._answered_upto].state == "waiting":
+                return True
+            self._answered_upto += 1
+        return False
 
     # -- the sender thread --------------------------------------------------------------------
     def _run(self, now_ms: int) -> list:
+        self._accumulator.flushing = self._is_flushing()
         effects = self._place(now_ms)
         effects += self._expire(now_ms)
         effects += self.network.refresh_metadata(now_ms)
@@ -235,6 +240,7 @@ class KafkaProducer:
                 continue
             if result.error == "NONE":
                 effects += self._acknowledge(batch, result.base_offset, reads)
+                self.network.settled(broker, (batch.records[-1].subject, "state"))
             else:
                 error = for_name(result.error)(result.message or result.error)
                 effects += self._retry_or_fail(batch, error, reads, now_ms)

@@ -103,6 +103,11 @@ class NetworkClient:
         self._answers.setdefault(broker, []).append((type(queue[0].request.body), answer))
         return queue.popleft(), answer + before
 
+    def settled(self, broker: int, read: tuple) -> None:
+        """What the last answer did here; whoever comes after it reads that instead."""
+        kind, _ = self._answers[broker][-1]
+        self._answers[broker][-1] = kind, (read,)
+
     def _last_answer(self, broker: int) -> tuple:
         answers = self._answers.get(broker)
         return answers[-1][1] if answers else ()

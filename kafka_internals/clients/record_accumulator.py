@@ -67,7 +67,7 @@ class RecordAccumulator:
         self._batch_size, self._linger_ms = batch_size, linger_ms
         self.queues: dict[TopicPartition, deque[ProducerBatch]] = {}
         self.muted: set[TopicPartition] = set()
-        self.flushing = 0
+        self.flushing = False
         self._drain_from: dict[int, int] = {}
 
     def append(self, partition: TopicPartition, record: Any, timestamp_ms: int,
@@ -100,7 +100,7 @@ class RecordAccumulator:
         if now_ms >= first.waits_until_ms(self._linger_ms):
             return True
         return not first.attempts and \
-            (len(queue) > 1 or first.builder.is_full or self.flushing > 0)
+            (len(queue) > 1 or first.builder.is_full or self.flushing)
 
     def drain(self, partitions: list[TopicPartition], broker: int, max_size: int,
               now_ms: int) -> list[ProducerBatch]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka_internals.cluster.floor import has_the_floor
-from kafka_internals.cluster.handles import Call, Handle
+from kafka_internals.cluster.handles import Call, Consumer, Handle, Producer, Topic
 from kafka_internals.errors import IllegalStateException
 
 
@@ -21,9 +21,9 @@ def check_application(application: Callable, handles: tuple) -> None:
             f"{name} is not a generator function: an application waits by yielding a call, "
             f"`records = yield consumer.poll(100)`")
     for handle in handles:
-        if not isinstance(handle, Handle):
+        if not isinstance(handle, (Producer, Consumer, Topic)):
             raise IllegalStateException(f"{name} was given {handle!r}: an application's arguments "
-                                        f"are handles of this cluster")
+                                        f"are producers, consumers and topics of this cluster")
     outside = inspect.getclosurevars(application)
     for variable, value in sorted({**outside.globals, **outside.nonlocals}.items()):
         if isinstance(value, Handle) or hasattr(value, "client_call"):

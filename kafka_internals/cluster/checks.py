@@ -40,6 +40,9 @@ def _whole(given: Any) -> bool:
 def given(definition: Any, configs: dict | None, more: dict[str, Any]) -> tuple:
     """Configs as the learner gave them, checked against their definition."""
     names = {**(configs or {}), **{name.replace("_", "."): one for name, one in more.items()}}
+    if twice := [name for name in more if name.replace("_", ".") in (configs or {})]:
+        raise ConfigException(f"{definition.kind} config {twice[0]!r} is given twice: in configs "
+                              f"and as a keyword")
     definition.parse(names)
     return tuple(sorted(names.items()))
 
@@ -97,8 +100,8 @@ def client_id(given: Any, taken: Any) -> None:
 
 
 def not_negative(name: str, given: Any) -> None:
-    """A number of 0 or more."""
-    if not isinstance(given, (int, float)) or isinstance(given, bool) or given < 0:
+    """A number of 0 or more; infinity and "not a number" are none."""
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 <= given < 1e15:
         raise ValueError(f"{name}={given!r}: has to be a number of 0 or more")
 
 

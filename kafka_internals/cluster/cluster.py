@@ -35,7 +35,6 @@ from kafka_internals.sim.journal import Journal
 from kafka_internals.sim.trace import Trace
 from kafka_internals.storage.file_records import log_file, whole_batches
 
-
 SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow")
 
 
@@ -57,6 +56,8 @@ class Cluster(Faults):
                  latency_ms: float = 0.5, jitter_ms: float = 0.2, unsafe: dict | None = None,
                  cost: CostModel = CostModel()) -> None:
         checks.broker_count(brokers)
+        checks.not_negative("latency_ms", latency_ms)
+        checks.not_negative("jitter_ms", jitter_ms)
         self._begin(Setup(tuple(range(1, brokers + 1)), seed, round(latency_ms * 1000),
                           round(jitter_ms * 1000), checks.broker_configs(configs or {}),
                           checks.rules(unsafe or {}), cost), Journal(), {})
@@ -129,10 +130,11 @@ class Cluster(Faults):
         """Start a generator function as an application; it runs while the cluster runs on."""
         check_application(application, handles)
         names = tuple(checks.handle_here(self, handle).name for handle in handles)
-        name = application.__name__
-        if name in self._app_functions and self._app_functions[name] is not application:
-            name = f"{name}-{len(self._app_functions) + 1}"
         self._ensure_free("run_app()")
+        name, number = application.__name__, 1
+        while name in self._apps or self._app_functions.get(name, application) is not application:
+            number += 1
+            name = f"{application.__name__}-{number}"
         self._app_functions[name] = application
         self._command("run_app", app=name, handles=names)
         self._raise_app_error()
@@ -142,8 +144,8 @@ class Cluster(Faults):
         app = Application(name, self._app_functions[name], [self._handle(h) for h in handles],
                           self._app_failed)
         self._apps[name] = app
-        for handle in handles:
-            self.machine.clients[handle].after.append(app.advance)
+        for client in (self.machine.clients[h] for h in handles if h in self.machine.clients):
+            client.after.append(app.advance)
         app.advance()
 
     def _app_failed(self, error: Exception) -> None:
@@ -177,14 +179,24 @@ class Cluster(Faults):
                                         f"view): it may look, but not command or wait")
         self._ensure_whole()
 
-    def _guarded(self, act: Callable, *args: Any) -> None:
+    def _guarded(self, act: Callable, *args: Any) -> Any:
         """Let the engine act; where it fails itself, this run is broken from that event on."""
         try:
-            act(*args)
-        except (InvariantViolated, KeyboardInterrupt):
+            return act(*args)
+        except KeyboardInterrupt:
+            self._rewind()
+            raise
+        except InvariantViolated:
             raise
         except Exception as error:
             self._fail(error)
+
+    def _rewind(self) -> None:
+        """An event that was interrupted has not happened: back to the one before, by replay."""
+        world = self.machine.world
+        if world.finished < world.event:
+            self._journal, self._apps = self.machine.journal().up_to(world.finished), {}
+            self._app_errors.clear()
 
     def _fail(self, error: Exception) -> None:
         self._broken = self.machine.world.event, error
@@ -209,6 +221,7 @@ class Cluster(Faults):
     def run_until(self, predicate: Callable[[], bool], limit_ms: float = 60_000) -> None:
         """Let the world go on until `predicate()` is true; TimeoutException after `limit_ms`."""
         checks.predicate(predicate)
+        checks.not_negative("limit_ms", limit_ms)
         self._ensure_free("run_until()")
         limit_us = self.machine.world.now_us + round(limit_ms * 1000)
 
@@ -236,12 +249,7 @@ class Cluster(Faults):
             if due_us is None or (limit_us is not None and due_us > limit_us):
                 world.now_us = world.now_us if limit_us is None else limit_us
                 return False
-            try:
-                world.step()
-            except (InvariantViolated, KeyboardInterrupt):
-                raise
-            except Exception as error:
-                self._fail(error)
+            self._guarded(world.step)
             if errors:
                 self._raise_app_error()
         return True
@@ -355,6 +363,8 @@ class Cluster(Faults):
 
     # -- what handles ask ---------------------------------------------------------------------
     def _handle(self, name: str) -> Handle:
+        if name not in self.machine.clients:
+            return Topic(self, name)
         kind = Producer if isinstance(self.machine.core(name), KafkaProducer) else Consumer
         return kind(self, name)
 
@@ -366,10 +376,6 @@ class Cluster(Faults):
         """The calls that a client was asked for, in order."""
         core = self.machine.core(client)
         return core.records if isinstance(core, KafkaProducer) else core.polls
-
-    def flushed(self, producer: str) -> None:
-        """A flush has ended."""
-        self.machine.core(producer).flushed()
 
     def partitions_of(self, topic: str) -> int:
         """How many partitions a topic has."""

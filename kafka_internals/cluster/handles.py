@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster.floor import check_call, inside_application
-from kafka_internals.common import TopicPartition
-from kafka_internals.errors import IllegalStateException, SerializationException
+from kafka_internals.common import LEGAL_TOPIC, TopicPartition
+from kafka_internals.errors import (
+    IllegalStateException,
+    InvalidTopicException,
+    SerializationException,
+)
 
 
 class RecordMetadata(NamedTuple):
@@ -53,6 +57,12 @@ def serialized(what: str, given: Any) -> bytes | None:
     raise SerializationException(
         f"a {what} of type {type(given).__name__} cannot be serialized: give text, bytes or None; "
         f"str({given!r}) would do")
+
+
+def _whole(what: str, given: Any) -> None:
+    """A whole number of 0 or more; else a ValueError (Kafka: IllegalArgumentException)."""
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise ValueError(f"{what}={given!r}: has to be a whole number of 0 or more")
 
 
 class Handle:
@@ -131,7 +141,7 @@ class Flush(Call):
                    for record in self.cluster.calls_of(self.name)[:self._upto])
 
     def _value(self) -> None:
-        self.cluster.flushed(self.name)
+        return None
 
 
 class Topic(Handle):
@@ -153,11 +163,17 @@ class Producer(Handle):
              headers: Iterable[tuple[str, bytes | None]] = ()) -> Receipt:
         """Hand a record to the client. It takes no virtual time; the receipt tells what became.
 
-        `timestamp` in epoch ms (default: now). Errors: SerializationException at once; everything
-        else from `receipt.get()`.
+        `timestamp` in epoch ms (default: now). Errors: InvalidTopicException, ValueError and
+        SerializationException at once; everything else from `receipt.get()`.
         """
         check_call(self, "send()")
-        args = {"producer": self.name, "topic": str(getattr(topic, "name", topic)),
+        name = getattr(topic, "name", topic)
+        if not isinstance(name, str) or not LEGAL_TOPIC.fullmatch(name):
+            raise InvalidTopicException(f"{topic!r} is no topic: send('orders', 'a value')")
+        for what, number in (("partition", partition), ("timestamp", timestamp)):
+            if number is not None:
+                _whole(what, number)
+        args = {"producer": self.name, "topic": name,
                 "key": serialized("key", key), "value": serialized("value", value),
                 "headers": tuple((str(name), serialized("header", data)) for name, data in headers),
                 "partition": partition, "timestamp": timestamp}
@@ -184,8 +200,7 @@ class Consumer(Handle):
 
     def seek(self, partition: Any, offset: int) -> None:
         """Let the next record be the one at `offset`."""
-        if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
-            raise ValueError(f"seek offset must not be a negative number: {offset!r}")
+        _whole("offset", offset)
         self._seek(partition, offset)
 
     def seek_to_beginning(self, partition: Any) -> None:
@@ -225,8 +240,7 @@ class Consumer(Handle):
         if not core.assignment:
             raise IllegalStateException("Consumer is not subscribed to any topics or assigned any "
                                         "partitions: call assign('orders-0') first")
-        if timeout_ms < 0:
-            raise ValueError(f"Timeout must not be negative: {timeout_ms} ms")
+        _whole("timeout_ms", timeout_ms)
         if core.polls and core.polls[-1].state == "polling":
             raise IllegalStateException(f"{self.name} is in poll() already: one thread, one call")
         self.cluster.client_call("poll", {"consumer": self.name, "timeout_ms": timeout_ms})

@@ -234,7 +234,7 @@ class Run:
             faults[link].remove(fault)
         if not fetch_ms:
             return
-        fault = Slow(fetch_ms * 1000, FETCHER)
+        fault = Slow(round(fetch_ms * 1000), FETCHER)
         self._slowed[broker] = [((broker_name(broker), broker_name(other)), fault)
                                 for other in self.brokers if other != broker]
         for link, _ in self._slowed[broker]:

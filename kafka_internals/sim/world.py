@@ -56,6 +56,7 @@ class World:
                  without: frozenset[int] = frozenset()) -> None:
         self.seed, self.without = seed, without
         self.now_us = self.event = 0
+        self.finished = 0                     # the last event that is over
         self.nodes: dict[str, Node] = {}
         self.network = Network(self, latency_us, jitter_us)
         self.trace = None                     # a Trace, or None: the engine runs without a listener
@@ -93,6 +94,7 @@ class World:
         try:
             for look in self.after_event:
                 look(self.event)
+            self.finished = self.event
         finally:
             self.busy = False
 
@@ -121,6 +123,7 @@ class World:
                 node.handlers[kind](payload)
             for look in self.after_event:
                 look(self.event)
+            self.finished = self.event
         finally:
             self.busy = False
         return True

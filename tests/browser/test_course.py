@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from kafka_internals.tools.browser import FAILED, READY, ROOT
 from kafka_internals.tools.export import page_of
-from tests.browser.conftest import FAILED, READY, ROOT
 
 BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TRUST = ("import sys; from pathlib import Path; from kafka_internals.tools import lab, notebooks;"

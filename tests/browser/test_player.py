@@ -2,8 +2,8 @@
 
 import pytest
 
+from kafka_internals.tools.browser import READY
 from kafka_internals.viz.player import EMBED, Player
-from tests.browser.conftest import READY
 from tests.browser.overlap import check
 from tests.viz import films
 

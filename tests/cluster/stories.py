@@ -261,4 +261,5 @@ ONE_LEADER = (
     acks_1_and_acks_0, a_killed_follower, a_slow_follower, a_paused_follower, a_lost_answer,
     a_lost_fetch_answer, a_cut_and_healed_link, too_few_in_sync, a_topic_that_comes_late, seeks,
     a_fetch_that_waits_for_bytes, lost_power)
+HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link)
 SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader)

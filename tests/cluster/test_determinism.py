@@ -1,0 +1,51 @@
+"""The same run gives the same digest, bytes and captions in every process and Python there is."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHONS = [sys.executable, *filter(None, (shutil.which(f"python3.{minor}")
+                                          for minor in (11, 12, 13, 14)))]
+ENGINE = """
+from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.cluster.schedules import Schedule
+schedule = Schedule(5)
+schedule.run()
+cluster = schedule.cluster
+print(cluster.trace.digest())
+print([len(cluster.log("orders-0", broker)) for broker in (1, 2, 3)])
+"""
+FILM = """
+from kafka_internals.viz import encode
+from kafka_internals.viz.replica_view import replica_view
+from tests.viz import stories
+film = replica_view.data(stories.faults(), "orders-0", beliefs=[1])
+print(encode.digest(film), [frame["say"] for frame in film["frames"]["truth"]])
+"""
+
+
+def _said(python: str, code: str, hash_seed: str) -> str:
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([python, "-c", code], cwd=ROOT, env=environment, text=True,
+                          capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("code", [ENGINE, FILM], ids=["engine", "film"])
+def test_a_run_does_not_depend_on_the_hash_seed(code):
+    assert _said(sys.executable, code, "1") == _said(sys.executable, code, "4242") != ""
+
+
+def _has_what_it_needs(python: str) -> bool:
+    tried = subprocess.run([python, "-c", "import google_crc32c"], capture_output=True)
+    return tried.returncode == 0
+
+
+def test_a_run_does_not_depend_on_the_python():
+    usable = [python for python in PYTHONS if _has_what_it_needs(python)]
+    assert sys.executable in usable
+    assert len({_said(python, ENGINE, "0") for python in usable}) == 1

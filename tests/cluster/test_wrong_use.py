@@ -1,0 +1,199 @@
+"""Every wrong use of the handle: Kafka's error by name, words that help, nothing changed."""
+
+import builtins
+
+import pytest
+
+from kafka_internals import errors
+from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.course import canonical
+
+
+class Shop:
+    """A cluster in the middle of its life, and handles to misuse."""
+
+    def __init__(self):
+        self.cluster = cluster = Cluster(3, seed=7)
+        self.orders = cluster.create_topic("orders", 2, 3)
+        self.producer = cluster.producer(acks="all")
+        self.consumer = cluster.consumer(auto_offset_reset="earliest")
+        self.idle = cluster.consumer()
+        self.consumer.assign("orders-0")
+        self.receipt = self.producer.send("orders", "paid", partition=0)
+        self.receipt.get()
+        cluster.kill(3)
+        cluster.pause(2)
+        self.waiting = self.producer.send("orders", "sent", partition=0)
+        self.old = cluster.fork(at=2)[1]
+        self.other = canonical.healthy()
+
+
+def endless(*handles):
+    yield handles[0].poll(10)
+
+
+CASES = {
+    # topics
+    "topic name": (lambda s: s.cluster.create_topic("my orders"), "InvalidTopicException",
+                   "'my orders' a-z A-Z 0-9"),
+    "topic dot": (lambda s: s.cluster.create_topic("."), "InvalidTopicException", "'.' not"),
+    "topic number": (lambda s: s.cluster.create_topic(5), "InvalidTopicException", "5 characters"),
+    "topic long": (lambda s: s.cluster.create_topic("x" * 250), "InvalidTopicException", "249"),
+    "topic twice": (lambda s: s.cluster.create_topic("orders"), "TopicExistsException",
+                    "'orders' already exists"),
+    "no partitions": (lambda s: s.cluster.create_topic("t", 0), "InvalidPartitionsException", "0"),
+    "true partitions": (lambda s: s.cluster.create_topic("t", True), "InvalidPartitionsException",
+                        "True"),
+    "no replicas": (lambda s: s.cluster.create_topic("t", 1, 0),
+                    "InvalidReplicationFactorException", "larger than 0"),
+    "too many replicas": (lambda s: s.cluster.create_topic("t", 1, 4),
+                          "InvalidReplicationFactorException", "4 only 3 broker(s)"),
+    "topic config": (lambda s: s.cluster.create_topic("t", configs={"min.insync.replica": 2}),
+                     "InvalidConfigurationException", "min.insync.replica 'min.insync.replicas'"),
+    "topic config value": (lambda s: s.cluster.create_topic(
+        "t", configs={"min.insync.replicas": 0}), "InvalidConfigurationException", "at least 1"),
+    "partition of a topic": (lambda s: s.orders[2], "IndexError", "2 partitions 0 to 1"),
+    # clients
+    "producer config": (lambda s: s.cluster.producer(ack="all"), "ConfigException", "'ack' 'acks'"),
+    "producer value": (lambda s: s.cluster.producer(acks="2"), "ConfigException", "acks all"),
+    "idempotence": (lambda s: s.cluster.producer(enable_idempotence=True), "ConfigException",
+                    "enable.idempotence False later"),
+    "config twice": (lambda s: s.cluster.producer(configs={"linger.ms": 5}, linger_ms=6),
+                     "ConfigException", "'linger_ms' twice"),
+    "consumer value": (lambda s: s.cluster.consumer(auto_offset_reset="newest"),
+                       "ConfigException", "newest latest, earliest, none"),
+    "groups": (lambda s: s.cluster.consumer(group_id="shop"), "ConfigException", "group.id later"),
+    "client twice": (lambda s: s.cluster.producer("consumer-1"), "ConfigException",
+                     "'consumer-1' is taken"),
+    "client like a broker": (lambda s: s.cluster.consumer("broker-1"), "ConfigException", "taken"),
+    "client name": (lambda s: s.cluster.producer("a b"), "ConfigException", "'a b' letters"),
+    # sending
+    "send nowhere": (lambda s: s.producer.send(None, "x"), "InvalidTopicException", "None orders"),
+    "send to a bad name": (lambda s: s.producer.send("a b", "x"), "InvalidTopicException", "'a b'"),
+    "value": (lambda s: s.producer.send("orders", 5), "SerializationException", "value int str(5)"),
+    "key": (lambda s: s.producer.send("orders", "x", key=1.5), "SerializationException",
+            "key float str(1.5)"),
+    "header": (lambda s: s.producer.send("orders", "x", headers=[("n", 5)]),
+               "SerializationException", "header int"),
+    "negative partition": (lambda s: s.producer.send("orders", "x", partition=-1), "ValueError",
+                           "partition=-1 0 or more"),
+    "partition as text": (lambda s: s.producer.send("orders", "x", partition="1"), "ValueError",
+                          "partition='1'"),
+    "timestamp": (lambda s: s.producer.send("orders", "x", timestamp=-5), "ValueError",
+                  "timestamp=-5"),
+    "value too early": (lambda s: s.waiting.value(), "IllegalStateException",
+                        "producer-1#2 not done get()"),
+    # consuming
+    "assign a topic": (lambda s: s.consumer.assign("orders"), "ValueError", "'orders' 'orders-0'"),
+    "assign what is not": (lambda s: s.consumer.assign("payments-0"),
+                           "UnknownTopicOrPartitionException", "'payments' orders"),
+    "assign too far": (lambda s: s.consumer.assign("orders-2"), "UnknownTopicOrPartitionException",
+                       "2 partition(s) 0 to 1"),
+    "assign a number": (lambda s: s.consumer.assign(5), "ValueError", "5 'orders-0'"),
+    "poll unassigned": (lambda s: s.idle.poll(10), "IllegalStateException", "assign('orders-0')"),
+    "poll backwards": (lambda s: s.consumer.poll(-1), "ValueError", "timeout_ms=-1"),
+    "poll a fraction": (lambda s: s.consumer.poll(0.5), "ValueError", "0.5 whole number"),
+    "seek unassigned": (lambda s: s.consumer.seek("orders-1", 0), "IllegalStateException",
+                        "No current assignment for partition orders-1 orders-0"),
+    "seek backwards": (lambda s: s.consumer.seek("orders-0", -1), "ValueError", "offset=-1"),
+    "seek to a word": (lambda s: s.consumer.seek("orders-0", "end"), "ValueError", "offset='end'"),
+    "position unassigned": (lambda s: s.idle.position("orders-0"), "IllegalStateException",
+                            "none; call assign('orders-0')"),
+    # faults
+    "kill nobody": (lambda s: s.cluster.kill(9), "IllegalStateException", "no broker 9 1, 2, 3"),
+    "kill true": (lambda s: s.cluster.kill(True), "IllegalStateException", "no broker True"),
+    "kill the dead": (lambda s: s.cluster.kill(3), "IllegalStateException", "crashed restart(3)"),
+    "stop the dead": (lambda s: s.cluster.stop(3), "IllegalStateException", "crashed restart(3)"),
+    "unplug the dead": (lambda s: s.cluster.power_loss(3), "IllegalStateException", "restart(3)"),
+    "pause the paused": (lambda s: s.cluster.pause(2), "IllegalStateException", "resume(2) first"),
+    "resume the running": (lambda s: s.cluster.resume(1), "IllegalStateException", "only paused"),
+    "restart the running": (lambda s: s.cluster.restart(1), "IllegalStateException",
+                            "running kill(1) power_loss(1)"),
+    "slow backwards": (lambda s: s.cluster.slow(1, fetch_ms=-1), "ValueError", "fetch_ms=-1"),
+    "slow by a word": (lambda s: s.cluster.slow(1, fetch_ms="x"), "ValueError", "fetch_ms='x'"),
+    "slow nobody": (lambda s: s.cluster.slow(8, fetch_ms=5), "IllegalStateException", "broker 8"),
+    "overlap": (lambda s: s.cluster.partition({1}, {1, 2}), "ValueError", "common member"),
+    "empty side": (lambda s: s.cluster.partition({1}, ()), "ValueError", "partition({1}, {2, 3})"),
+    "cut nobody": (lambda s: s.cluster.cut(1, "nobody"), "IllegalStateException",
+                   "'nobody' producer-1"),
+    "lose too much": (lambda s: s.cluster.lossy(1, 2, 1001), "ValueError", "1001 0 to 1000"),
+    "drop a word": (lambda s: s.cluster.drop("hello"), "ValueError",
+                    "'hello' request-producer-1.3"),
+    "drop too late": (lambda s: s.cluster.drop("request-producer-1.2"), "IllegalStateException",
+                      "arrived at fork before event"),
+    # time
+    "run back": (lambda s: s.cluster.run(ms=-1), "ValueError", "ms=-1"),
+    "run a word": (lambda s: s.cluster.run(ms="5"), "ValueError", "ms='5'"),
+    "run for ever": (lambda s: s.cluster.run(ms=float("inf")), "ValueError", "ms=inf"),
+    "run nan": (lambda s: s.cluster.run(ms=float("nan")), "ValueError", "ms=nan"),
+    "until a value": (lambda s: s.cluster.run_until(s.receipt.done()), "TypeError",
+                      "function receipt.done True"),
+    "until before now": (lambda s: s.cluster.run_until(s.waiting.done, limit_ms=-1), "ValueError",
+                         "limit_ms=-1"),
+    # forks and handles
+    "fork later": (lambda s: s.cluster.fork(at=99_999), "IllegalStateException", "99999 1 to"),
+    "fork before": (lambda s: s.cluster.fork(at=-1), "IllegalStateException", "-1 0 for the start"),
+    "fork at a word": (lambda s: s.cluster.fork(at="noon"), "IllegalStateException", "'noon'"),
+    "twin of a word": (lambda s: s.cluster["producer-1"], "TypeError", "handle 'producer-1'"),
+    "twin unborn": (lambda s: s.old[s.consumer], "IllegalStateException",
+                    "consumer-1 after event 2"),
+    "look": (lambda s: s.cluster.look("orders-0@7"), "IllegalStateException",
+             "'orders-0@7' orders-0@1"),
+    "log of nothing": (lambda s: s.cluster.log("orders-7", 1), "UnknownTopicOrPartitionException",
+                       "0 to 1"),
+    "log of nobody": (lambda s: s.cluster.log("orders-0", 7), "IllegalStateException", "broker 7"),
+    # applications
+    "app no generator": (lambda s: s.cluster.run_app(lambda: 1), "IllegalStateException",
+                         "generator yield"),
+    "app with a number": (lambda s: s.cluster.run_app(endless, 5), "IllegalStateException",
+                          "5 producers, consumers and topics"),
+    "app with a receipt": (lambda s: s.cluster.run_app(endless, s.receipt),
+                           "IllegalStateException", "producer-1#1 producers, consumers"),
+    "app of elsewhere": (lambda s: s.cluster.run_app(endless, s.old[s.producer]),
+                         "IllegalStateException", "another cluster cluster[producer_1]"),
+}
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return Shop()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_gets_its_error_and_changes_nothing(shop, case):
+    act, error, words = CASES[case]
+    expected = getattr(errors, error, None) or getattr(builtins, error)
+    before = shop.cluster.trace.digest(), shop.cluster.journal
+    with pytest.raises(expected) as refused:
+        act(shop)
+    assert type(refused.value) is expected
+    said = str(refused.value)
+    assert [word for word in words.split() if word not in said] == [], said
+    assert (shop.cluster.trace.digest(), shop.cluster.journal) == before
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (dict(brokers=0), "brokers=0 at least 1"), (dict(brokers=True), "brokers=True"),
+    (dict(brokers="3"), "brokers='3'"), (dict(latency_ms=-1), "latency_ms=-1"),
+    (dict(jitter_ms=-0.1), "jitter_ms=-0.1"),
+    (dict(unsafe={"acks": "0"}), "'acks' no switch high_watermark consumer_reads_to"),
+    (dict(unsafe={"offsets": "x"}), "'x' no switch 'gap'")])
+def test_a_cluster_that_cannot_be(wrong, words):
+    with pytest.raises(ValueError) as refused:
+        Cluster(**wrong)
+    assert [word for word in words.split() if word not in str(refused.value)] == []
+
+
+def test_a_broker_config_that_is_unknown():
+    with pytest.raises(errors.ConfigException, match="did you mean 'replica.fetch.min.bytes'"):
+        Cluster(configs={"replica.fetch.min.byte": 1})
+
+
+def test_the_cluster_goes_on_as_if_nothing_had_been_asked(shop):
+    used, unused = shop.cluster, Shop().cluster
+    assert used.trace.digest() == unused.trace.digest()
+    for cluster in (used, unused):
+        cluster.resume(2)
+        cluster.restart(3)
+        cluster.run(ms=2_000)
+    assert used.trace.digest() == unused.trace.digest()
