@@ -173,11 +173,15 @@ class Cluster(Faults):
 
     def _ensure_free(self, what: str) -> None:
         """Nobody has the floor, no event is half over, and the engine has not failed."""
+        self._ensure_nobody_else(what)
+        self._ensure_whole()
+
+    def _ensure_nobody_else(self, what: str) -> None:
+        """A broken run may still be forked, but never from within an event."""
         refuse_commands(what)
         if self.machine.world.busy:
             raise IllegalStateException(f"{what} was called from within an event (by a judge or a "
                                         f"view): it may look, but not command or wait")
-        self._ensure_whole()
 
     def _guarded(self, act: Callable, *args: Any) -> Any:
         """Let the engine act; where it fails itself, this run is broken from that event on."""
@@ -344,7 +348,7 @@ class Cluster(Faults):
         command it is the other future. Handles have twins: `changed[producer]`.
         """
         event = checks.event(self, at)
-        self._ensure_free("fork()")
+        self._ensure_nobody_else("fork()")
         changed = self.again(upto=event)
         changed.machine
         return self.again(), changed
