@@ -1,0 +1,1 @@
+"""The cores of the clients, and what they do over a cluster."""
