@@ -1,9 +1,10 @@
 """KafkaConsumer: assigned partitions, a position in each, and fetches that run ahead of `poll()`.
 
-A position is the offset of the next record that `poll()` gives. Fetches go to the leader of each
-partition that has nothing buffered, one at a time to each broker, and the next ones leave before
-`poll()` returns: the records of the next call are on their way while the application works. A
-partition without a position asks for one, as `auto.offset.reset` says. Groups come later.
+A position is the offset of the next record that `poll()` gives. Fetches go to leaders, one at a
+time to each broker and none while something from it is still buffered; the next ones leave before
+`poll()` returns: the records of the next call are on their way while the application works. What
+came first is given first. A partition without a position asks for one, as `auto.offset.reset` says.
+Groups come later.
 """
 
 from collections import deque
@@ -14,6 +15,7 @@ from kafka_internals.clients.network_client import InFlight, NetworkClient
 from kafka_internals.common import Changed, TopicPartition, Wait
 from kafka_internals.errors import (
     InvalidMetadataException,
+    KafkaException,
     NoOffsetForPartitionException,
     OffsetOutOfRangeException,
     RetriableException,
@@ -80,7 +82,7 @@ class ConsumerSnapshot(NamedTuple):
 class _Assigned:
     """The state of one assigned partition."""
 
-    __slots__ = ("position", "reset", "buffer", "not_before_ms", "why")
+    __slots__ = ("position", "reset", "buffer", "not_before_ms", "why", "failure")
 
     def __init__(self, why: tuple) -> None:
         self.position: int | None = None
@@ -88,6 +90,7 @@ class _Assigned:
         self.buffer: deque[ConsumerRecord] = deque()
         self.not_before_ms = 0
         self.why = why                         # what the next fetch was set off by, for "why?"
+        self.failure: Exception | None = None  # what `poll()` has to raise before it goes on
 
 
 class KafkaConsumer:
@@ -99,7 +102,8 @@ class KafkaConsumer:
         self.network = NetworkClient(client_id, bootstrap, config, dice("back-off"))
         self.polls: list[PollCall] = []
         self._assigned: dict[TopicPartition, _Assigned] = {}
-        self._failure: Exception | None = None
+        self._turns: list[TopicPartition] = []             # who is fetched first
+        self._completed: dict[TopicPartition, None] = {}   # who has something buffered, by arrival
 
     # -- the application's calls --------------------------------------------------------------
     def assign(self, partitions: tuple[TopicPartition, ...], now_ms: int) -> list:
@@ -107,6 +111,8 @@ class KafkaConsumer:
         old = tuple(self._assigned)
         self._assigned = {name: self._assigned.get(name) or
                           _Assigned((self.client_id, "assignment")) for name in partitions}
+        self._turns = [*self._assigned]
+        self._completed = {name: None for name in self._completed if name in self._assigned}
         effects = [Changed(self.client_id, "assignment", old, tuple(partitions), "assign()")]
         for name in partitions:
             effects += self.network.add_topic(name.topic, ((self.client_id, "assignment"),))
@@ -117,6 +123,8 @@ class KafkaConsumer:
         assigned = self._assigned[partition]
         old, dropped = assigned.position, len(assigned.buffer)
         assigned.buffer.clear()
+        self._completed.pop(partition, None)
+        assigned.failure = None                   # it was about the position from before
         assigned.position, assigned.reset = (None, to) if isinstance(to, str) else (to, None)
         effects = [Changed(self.client_id, f"position.{partition}", old, assigned.position,
                            f"seek to {to}")]
@@ -146,7 +154,9 @@ class KafkaConsumer:
         effects += self._find_positions(now_ms)
         effects += self._send_fetches(now_ms)
         if delivered := self._deliver(now_ms):
-            effects += delivered + self._send_fetches(now_ms)
+            effects += delivered
+            if self.polls[-1].state == "returned":
+                effects += self._send_fetches(now_ms)
         return effects
 
     def _led(self, wanted: Callable[[_Assigned], bool], kind: type,
@@ -155,7 +165,8 @@ class KafkaConsumer:
         asked = {to for to in self.network.brokers for one in self.network.in_flight_on(to)
                  if type(one.request.body) is kind}
         led: dict[int, list[TopicPartition]] = {}
-        for name, assigned in self._assigned.items():
+        for name in self._turns:
+            assigned = self._assigned[name]
             if not wanted(assigned) or now_ms < assigned.not_before_ms:
                 continue
             known = self.network.leader_of(name)
@@ -169,7 +180,7 @@ class KafkaConsumer:
         """Reset what has no position, as configured; `none` is an error that `poll()` raises."""
         for name, assigned in self._assigned.items():
             if assigned.position is None and assigned.reset is None:
-                assigned.reset = self._reset_policy(NoOffsetForPartitionException(
+                self._reset(assigned, NoOffsetForPartitionException(
                     f"Undefined offset with no reset policy for partitions: [{name}]"))
         effects = []
         led = self._led(lambda one: one.position is None and one.reset is not None,
@@ -182,22 +193,28 @@ class KafkaConsumer:
                                          self._reads(names))
         return effects
 
-    def _reset_policy(self, otherwise: Exception) -> str | None:
+    def _reset(self, assigned: _Assigned, otherwise: Exception) -> None:
         policy = self.config["auto.offset.reset"]
         if policy == "none":
-            self._failure = otherwise
-            return None
-        return policy
+            assigned.failure = otherwise
+        else:
+            assigned.reset = policy
 
     def _reads(self, names: list[TopicPartition]) -> tuple:
         return tuple(read for name in names for read in
                      ((self.client_id, f"leader.{name}"), self._assigned[name].why))
 
+    def _polling(self) -> bool:
+        return bool(self.polls) and self.polls[-1].state == "polling"
+
     def _send_fetches(self, now_ms: int) -> list:
         effects = []
-        led = self._led(lambda one: one.position is not None and not one.buffer,
-                        FetchRequest, now_ms)
+        led = self._led(lambda one: one.position is not None and not one.buffer
+                        and one.failure is None, FetchRequest, now_ms)
+        holding = [self.network.leader_of(name) for name in self._completed]
         for broker, names in led.items():
+            if any(known is not None and known.leader == broker for known in holding):
+                continue
             body = FetchRequest(
                 CONSUMER, self.config["fetch.max.wait.ms"], self.config["fetch.min.bytes"],
                 self.config["fetch.max.bytes"],
@@ -210,14 +227,15 @@ class KafkaConsumer:
 
     def _deliver(self, now_ms: int) -> list:
         """End the call of `poll()` that waits: records, an error, or its time is up."""
-        call = self.polls[-1] if self.polls else None
-        if call is None or call.state != "polling":
+        if not self._polling():
             return []
-        if self._failure is not None:
-            call.error, self._failure, call.state = self._failure, None, "failed"
-            return [Changed(call.subject, "state", "polling", "failed", "poll()")]
+        call = self.polls[-1]
+        failed = [one for one in self._assigned.values() if one.failure is not None]
+        if any(one.position is None for one in failed) or failed and not self._completed:
+            return self._raise(call, failed)
         effects, reads = [], []
-        for name, assigned in self._assigned.items():
+        for name in list(self._completed):
+            assigned = self._assigned[name]
             taken = min(len(assigned.buffer), self.config["max.poll.records"] - len(call.records))
             if taken:
                 effects += self._take(name, assigned, taken, call)
@@ -232,12 +250,22 @@ class KafkaConsumer:
                                    tuple(reads)))
         return effects
 
+    def _raise(self, call: PollCall, failed: list[_Assigned]) -> list[Changed]:
+        """A missing position is told at once, another error when no records are left to give."""
+        first = min(failed, key=lambda one: one.position is not None)
+        call.error, first.failure, call.state = first.failure, None, "failed"
+        return [Changed(call.subject, "state", "polling", "failed", "poll()")]
+
     def _take(self, name: TopicPartition, assigned: _Assigned, taken: int,
               call: PollCall) -> list[Changed]:
         before, old = len(assigned.buffer), assigned.position
         call.records += (assigned.buffer.popleft() for _ in range(taken))
         assigned.position = call.records[-1].offset + 1
         assigned.why = (self.client_id, f"position.{name}")
+        if not assigned.buffer:
+            del self._completed[name]
+            self._turns.remove(name)
+            self._turns.append(name)              # the others are fetched first now
         buffered, asked = (self.client_id, f"buffered.{name}"), (call.subject, "state")
         return [Changed(self.client_id, f"position.{name}", old, assigned.position, POSITION_RULE,
                         (buffered, asked)),
@@ -267,22 +295,33 @@ class KafkaConsumer:
             if data.error != "NONE":
                 effects += self._failed(data, assigned, reads, now_ms)
                 continue
-            for batch in batches(data.records):
-                batch.ensure_valid()
-                assigned.buffer += (
-                    ConsumerRecord(*data.partition, *record) for record in batch.records()
-                    if record.offset >= question.fetch_offset)
+            self._unpack(data, assigned)
             if assigned.buffer:
+                self._completed[data.partition] = None
                 effects.append(Changed(self.client_id, f"buffered.{data.partition}", 0,
                                        len(assigned.buffer), FETCH_RULE, reads))
         return effects
+
+    def _unpack(self, data: Any, assigned: _Assigned) -> None:
+        """Buffer the records from the position on, up to a batch that is damaged."""
+        for batch in batches(data.records):
+            try:
+                batch.ensure_valid()
+                assigned.buffer += [ConsumerRecord(*data.partition, *record)
+                                    for record in batch.records()
+                                    if record.offset >= assigned.position]
+            except KafkaException as error:
+                assigned.failure = KafkaException(
+                    f"Record batch for partition {data.partition} at offset {batch.base_offset} "
+                    f"is invalid, cause: {error}")
+                return
 
     def _failed(self, told: Any, assigned: _Assigned, reads: tuple,
                 now_ms: int) -> list[Changed]:
         """What an error means: ask for metadata, start over, try later, or give up."""
         error = for_name(told.error)(f"{told.partition}: {told.error}")
         if isinstance(error, OffsetOutOfRangeException):
-            assigned.reset = self._reset_policy(error)
+            self._reset(assigned, error)
             if assigned.reset is not None:
                 old, assigned.position = assigned.position, None
                 return [Changed(self.client_id, f"position.{told.partition}", old, None,
@@ -292,7 +331,7 @@ class KafkaConsumer:
                 self.network.want_metadata(reads)
             assigned.not_before_ms = now_ms + self.network.retry_backoff_ms(0)
         else:
-            self._failure = error
+            assigned.failure = error
         return []
 
     def _found(self, body: Any, reads: tuple, now_ms: int) -> list:
@@ -326,7 +365,7 @@ class KafkaConsumer:
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do."""
         due = [self.network.next_deadline_ms()]
-        if self.polls and self.polls[-1].state == "polling":
+        if self._polling():
             due.append(self.polls[-1].deadline_ms)
         for name, assigned in self._assigned.items():
             due.append(assigned.not_before_ms)

@@ -22,6 +22,7 @@ from kafka_internals.common import START_MS, Changed, TopicPartition, Wait
 from kafka_internals.errors import (
     ApiException,
     InvalidMetadataException,
+    RecordTooLargeException,
     RetriableException,
     TimeoutException,
     for_name,
@@ -31,9 +32,10 @@ from kafka_internals.messages.metadata import MetadataResponse
 from kafka_internals.messages.produce import NO_ACK, PartitionProduceData, ProduceRequest
 from kafka_internals.record_batch import RecordBatch, size_upper_bound
 
-SEND_RULE = "the sender lets a batch go when it is full, lingered, or flushed"
+SEND_RULE = "a batch goes when it is full, lingered or flushed, or with one that does"
 RECEIPT_RULE = "a record is answered with its batch"
 PLACE_RULE = "partition = the one given, else by the key's murmur2 hash, else the sticky one"
+BACK_RULE = "a retriable error puts a batch back, one that was too large in smaller ones"
 JOIN_RULE = "a record joins the last batch of its partition"
 
 
@@ -44,7 +46,8 @@ class ProducerRecord:
                  "created_ms", "state", "placed", "offset", "error", "request", "batch")
 
     def __init__(self, subject: str, topic: str, key: bytes | None, value: bytes | None,
-                 headers: tuple, partition: int | None, timestamp_ms: int, now_ms: int) -> None:
+                 headers: tuple, partition: int | None, timestamp_ms: int | None,
+                 now_ms: int) -> None:
         self.subject, self.topic, self.key, self.value = subject, topic, key, value
         self.headers, self.partition, self.timestamp_ms = headers, partition, timestamp_ms
         self.created_ms, self.state = now_ms, "waiting"
@@ -92,17 +95,10 @@ class KafkaProducer:
              partition: int | None, timestamp_ms: int | None, now_ms: int) -> list:
         """Take a record; what becomes of it is told under the subject of `records[-1]`."""
         subject = f"{self.client_id}#{len(self.records) + 1}"
-        if timestamp_ms is None:
-            timestamp_ms = START_MS + now_ms
         record = ProducerRecord(subject, topic, key, value, headers, partition, timestamp_ms,
                                 now_ms)
         self.records.append(record)
         effects = [Changed(subject, "state", None, "waiting", JOIN_RULE)]
-        size, limit = size_upper_bound(key, value, headers), self.config["max.request.size"]
-        if size > limit:
-            return effects + self._fail(record, for_name("MESSAGE_TOO_LARGE")(
-                f"The message is {size} bytes when serialized which is larger than {limit}, which "
-                f"is the value of the max.request.size configuration."), ())
         effects += self.network.add_topic(topic, ((subject, "state"),))
         self._unplaced.append(record)
         return effects + self._run(now_ms)
@@ -152,6 +148,13 @@ class KafkaProducer:
                 f"{count} is not present in metadata {after}")
 
     def _join(self, record: ProducerRecord, count: int, now_ms: int) -> list[Changed]:
+        size = size_upper_bound(record.key, record.value, record.headers)
+        if size > (limit := self.config["max.request.size"]):
+            return self._fail(record, RecordTooLargeException(
+                f"The message is {size} bytes when serialized which is larger than {limit}, which "
+                f"is the value of the max.request.size configuration."), ())
+        if record.timestamp_ms is None:
+            record.timestamp_ms = START_MS + now_ms
         sticky = None
         if record.partition is not None:
             number = record.partition
@@ -159,12 +162,9 @@ class KafkaProducer:
             number = (murmur2(record.key) & 0x7FFFFFFF) % count
         else:
             sticky = self._partitioner(record.topic)
-            led = [n for n in range(count)
-                   if self.network.leader_of(TopicPartition(record.topic, n))]
-            number = sticky.partition(count, led)
+            number = self._stick(sticky, record, count)
         record.placed = partition = TopicPartition(record.topic, number)
-        grown = self._accumulator.append(partition, record, record.timestamp_ms, now_ms)
-        record.batch = self._accumulator.queues[partition][-1]
+        grown = self._accumulator.append(partition, record, now_ms)
         if sticky is not None:
             sticky.appended(grown, self._accumulator.all_full(partition))
         waiting = self._waiting(partition)
@@ -172,6 +172,16 @@ class KafkaProducer:
         return [Changed(record.subject, "partition", None, partition, PLACE_RULE, reads),
                 Changed(self.client_id, f"accumulator.{partition}", waiting - 1, waiting,
                         JOIN_RULE, reads)]
+
+    def _stick(self, sticky: BuiltInPartitioner, record: ProducerRecord, count: int) -> int:
+        """The sticky partition; where the record would begin a batch there, it may change."""
+        led = [number for number in range(count)
+               if self.network.leader_of(TopicPartition(record.topic, number))]
+        number = sticky.partition(count, led)
+        if self._accumulator.begins_batch(TopicPartition(record.topic, number), record):
+            sticky.appended(0, may_switch=True)
+            number = sticky.partition(count, led)
+        return number
 
     def _partitioner(self, topic: str) -> BuiltInPartitioner:
         if topic not in self._partitioners:
@@ -184,17 +194,17 @@ class KafkaProducer:
 
     def _send_ready(self, now_ms: int) -> list:
         """One request to each broker that leads something ready and can take a request."""
-        ready: dict[int, list[TopicPartition]] = {}
+        ready: dict[int, None] = {}
         for partition in self._accumulator.queues:
             if self._accumulator.is_ready(partition, now_ms):
                 if known := self.network.leader_of(partition):
-                    ready.setdefault(known.leader, []).append(partition)
+                    ready[known.leader] = None
                 else:
                     self.network.want_metadata()
-        effects, limit = [], self.config["max.in.flight.requests.per.connection"]
-        for broker, partitions in ready.items():
-            if self.network.can_send(broker, now_ms, limit):
-                batches = self._accumulator.drain(partitions, broker,
+        effects = []
+        for broker in ready:
+            if self.network.can_send(broker, now_ms):
+                batches = self._accumulator.drain(self.network.led_by(broker), broker,
                                                   self.config["max.request.size"], now_ms)
                 effects += self._produce(broker, batches, now_ms)
         return effects
@@ -242,7 +252,7 @@ class KafkaProducer:
                 effects += self._acknowledge(batch, result.base_offset, reads)
                 self.network.settled(broker, (batch.records[-1].subject, "state"))
             else:
-                error = for_name(result.error)(result.message or result.error)
+                error = for_name(result.error)(result.message or "")
                 effects += self._retry_or_fail(batch, error, reads, now_ms)
         return effects + self._run(now_ms)
 
@@ -269,15 +279,22 @@ class KafkaProducer:
                        now_ms: int) -> list:
         if isinstance(error, InvalidMetadataException):
             self.network.want_metadata(reads)
+        if isinstance(error, RecordTooLargeException) and len(batch.records) > 1:
+            return self._back(batch, self._accumulator.split_and_reenqueue, reads)
         in_time = now_ms < batch.created_ms + self.config["delivery.timeout.ms"]
         if isinstance(error, RetriableException) and in_time \
                 and batch.attempts < self.config["retries"]:
-            old = self._waiting(batch.partition)
-            self._accumulator.reenqueue(batch, self.network.retry_backoff_ms(batch.attempts),
-                                        now_ms)
-            return [Changed(self.client_id, f"accumulator.{batch.partition}", old,
-                            old + len(batch.records), "a retriable error puts a batch back", reads)]
+            backoff_ms = self.network.retry_backoff_ms(batch.attempts)
+            return self._back(batch, lambda one: self._accumulator.reenqueue(
+                one, backoff_ms, now_ms), reads)
         return [effect for record in batch.records for effect in self._fail(record, error, reads)]
+
+    def _back(self, batch: ProducerBatch, put: Callable[[ProducerBatch], None],
+              reads: tuple) -> list[Changed]:
+        old = self._waiting(batch.partition)
+        put(batch)
+        return [Changed(self.client_id, f"accumulator.{batch.partition}", old,
+                        old + len(batch.records), BACK_RULE, reads)]
 
     def _fail(self, record: ProducerRecord, error: ApiException, reads: tuple) -> list[Changed]:
         record.state, record.error = "failed", error

@@ -37,6 +37,7 @@ class NetworkClient:
     def __init__(self, client_id: str, bootstrap: tuple[int, ...], config: Any,
                  draw: Callable[[int], int]) -> None:
         self.client_id, self._config, self._draw = client_id, config, draw
+        self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
         self.brokers = bootstrap
         self.leaders: dict[TopicPartition, Leadership] = {}
         self.partition_counts: dict[str, int] = {}
@@ -48,6 +49,7 @@ class NetworkClient:
         self._reconnect: dict[int, tuple[int, int]] = {}     # broker -> (failures, not before ms)
         self._metadata_wanted, self._metadata_not_before_ms = False, 0
         self._metadata_old_ms: int | None = None             # when it is `metadata.max.age.ms` old
+        self._metadata_failures = self._metadata_repeats = 0     # lost, or without any news
         self._metadata_request: str | None = None
         self._metadata_reads: tuple = ()                     # why it is wanted, for "why?"
 
@@ -77,10 +79,10 @@ class NetworkClient:
         """The request that was sent last needs no answer (acks=0)."""
         self._in_flight[to].pop()
 
-    def can_send(self, to: int, now_ms: int, max_in_flight: int = 2 ** 31) -> bool:
+    def can_send(self, to: int, now_ms: int) -> bool:
         """No reconnect back-off, and room in the pipeline."""
         return now_ms >= self._reconnect.get(to, (0, 0))[1] and \
-            len(self._in_flight.get(to, ())) < max_in_flight
+            len(self._in_flight.get(to, ())) < self._max_in_flight
 
     def in_flight_on(self, to: int) -> tuple[InFlight, ...]:
         """What one broker has not answered, oldest first."""
@@ -122,8 +124,13 @@ class NetworkClient:
         self._reconnect[broker] = failures + 1, now_ms + wait_ms
         failed, reads = list(self._in_flight.pop(broker, ())), self._last_answer(broker)
         self._answers.pop(broker, None)
-        if any(one.request.id == self._metadata_request for one in failed):
+        lost = any(one.request.id == self._metadata_request for one in failed)
+        if lost or self._metadata_is_due(now_ms):
             self._metadata_request = None
+            self._metadata_failures += 1
+            self._metadata_repeats = 0
+            self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(
+                self._metadata_failures - 1)
         self.want_metadata(tuple((one.request.id, "asked") for one in failed[:1]))
         return [one for one in failed if not isinstance(one.request.body, MetadataRequest)], reads
 
@@ -153,7 +160,8 @@ class NetworkClient:
         if topic in self._topics:
             return []
         old, self._topics[topic] = tuple(self._topics), None
-        self._metadata_wanted = True
+        self._metadata_wanted, self._metadata_not_before_ms = True, 0      # news: no back-off
+        self._metadata_repeats = 0
         return [Changed(self.client_id, "topics", old, tuple(self._topics), METADATA_RULE, reads)]
 
     @property
@@ -166,17 +174,26 @@ class NetworkClient:
         if self._topics and self._metadata_request is None and not self._metadata_wanted:
             self._metadata_wanted, self._metadata_reads = True, reads
 
+    def _metadata_is_due(self, now_ms: int) -> bool:
+        return self._metadata_wanted and self._metadata_request is None and \
+            now_ms >= self._metadata_not_before_ms
+
+    def _load(self, broker: int) -> tuple:
+        """Least is an open connection with little in flight, then one that failed long ago."""
+        return (broker not in self._answers, self.in_flight_to(broker),
+                self.reachable_from_ms(broker), broker)
+
     def refresh_metadata(self, now_ms: int) -> list:
-        """Ask the least busy broker that can be reached, if something is wanted."""
+        """Ask the least loaded broker that can be reached, if something is wanted."""
         if self._metadata_old_ms is not None and now_ms >= self._metadata_old_ms:
             self.want_metadata()
-        if not self._metadata_wanted or self._metadata_request is not None \
-                or now_ms < self._metadata_not_before_ms:
+            self._metadata_repeats = 0
+        if not self._metadata_is_due(now_ms):
             return []
         reachable = [to for to in self.brokers if self.can_send(to, now_ms)]
         if not reachable:
             return []
-        to = min(reachable, key=lambda broker: (self.in_flight_to(broker), broker))
+        to = min(reachable, key=self._load)
         effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
                             ((self.client_id, "topics"), *self._metadata_reads))
         self._metadata_request = self._in_flight[to][-1].request.id
@@ -184,9 +201,11 @@ class NetworkClient:
         return effects
 
     def learn(self, reads: tuple, body: MetadataResponse, now_ms: int) -> list[Changed]:
-        """Take over a metadata answer; what it does not know is asked for again, later."""
-        self._metadata_request = None
-        self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(0)
+        """Take over a metadata answer; what it does not know is asked for again, later.
+
+        Answers without news in a row make the wait before the next one longer (KIP-580).
+        """
+        self._metadata_request, self._metadata_failures = None, 0
         self._metadata_old_ms = now_ms + self._config["metadata.max.age.ms"]
         self.brokers = body.brokers
         self.unknown_topics = set(body.unknown_topics)
@@ -200,9 +219,16 @@ class NetworkClient:
                 changes.append(Changed(self.client_id, f"leader.{told.partition}",
                                        old.leader if old else None, new.leader, METADATA_RULE,
                                        reads))
+        self._metadata_repeats = 0 if changes else self._metadata_repeats + 1
+        self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(
+            max(0, self._metadata_repeats - 1))
         if self.unknown_topics or any(told.leader < 0 for told in body.partitions):
             self.want_metadata(reads)
         return changes
+
+    def led_by(self, broker: int) -> list[TopicPartition]:
+        """The partitions that this client knows to be led by the broker."""
+        return [name for name, known in self.leaders.items() if known.leader == broker]
 
     def leader_of(self, partition: TopicPartition) -> Leadership | None:
         """Who leads the partition, where this client knows of a leader."""

@@ -2,8 +2,8 @@
 
 For each partition there is a queue of batches. A record joins the last one if it fits. A batch may
 leave when it is full, when it has waited `linger.ms` since it was created, or when somebody
-flushes; a batch that failed waits for its back-off instead. One drain takes at most one batch of
-each partition, so that no partition starves another.
+flushes; a batch that failed waits for its back-off instead. A broker that gets a request takes what
+waits for its other partitions along: one batch of each, so that no partition starves another.
 """
 
 from collections import deque
@@ -11,22 +11,34 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kafka_internals.common import TopicPartition
-from kafka_internals.record_batch import RecordBatchBuilder
+from kafka_internals.record_batch import RecordBatchBuilder, size_upper_bound
 
 
 class ProducerBatch:
     """A batch on its way from the accumulator to an answer."""
 
     __slots__ = ("partition", "builder", "records", "created_ms", "attempts", "tried_ms",
-                 "backoff_ms", "data")
+                 "backoff_ms", "data", "is_split")
 
-    def __init__(self, partition: TopicPartition, batch_size: int, now_ms: int) -> None:
-        self.partition, self.created_ms = partition, now_ms
+    def __init__(self, partition: TopicPartition, batch_size: int, now_ms: int,
+                 is_split: bool = False) -> None:
+        self.partition, self.created_ms, self.is_split = partition, now_ms, is_split
         self.builder = RecordBatchBuilder(batch_size)
         self.records: list[Any] = []
         self.attempts = self.backoff_ms = 0
         self.tried_ms = now_ms
         self.data = None                     # the encoded batch, once it has left
+
+    def has_room_for(self, record: Any) -> bool:
+        """True where the record still fits; the first one always does."""
+        return self.data is None and self.builder.has_room_for(
+            record.key, record.value, record.headers, timestamp=record.timestamp_ms)
+
+    def append(self, record: Any) -> None:
+        """Take a record with its timestamp."""
+        self.builder.append(record.timestamp_ms, record.key, record.value, record.headers)
+        self.records.append(record)
+        record.batch = self
 
     def waits_until_ms(self, linger_ms: int) -> int:
         """When it may leave although it is not full."""
@@ -36,7 +48,7 @@ class ProducerBatch:
 class BuiltInPartitioner:
     """The sticky choice for records without a key: one partition until `batch.size` bytes went.
 
-    It changes only where a batch ends, or at twice the size (KIP-480, KIP-794). Which partition is
+    It changes only between two batches, or at twice the size (KIP-480, KIP-794). Which partition is
     next is luck; adapting to the load of brokers comes with the module about the broker.
     """
 
@@ -70,29 +82,34 @@ class RecordAccumulator:
         self.flushing = False
         self._drain_from: dict[int, int] = {}
 
-    def append(self, partition: TopicPartition, record: Any, timestamp_ms: int,
-               now_ms: int) -> int:
+    def begins_batch(self, partition: TopicPartition, record: Any) -> bool:
+        """True where the record would begin a batch there; the one before it is closed then."""
+        queue = self.queues.get(partition)
+        if not queue:
+            return True
+        if queue[-1].has_room_for(record):
+            return False
+        queue[-1].builder.close_for_appends()
+        return True
+
+    def append(self, partition: TopicPartition, record: Any, now_ms: int) -> int:
         """Let a record join a batch; gives the bytes by which the batch has grown."""
         queue = self.queues.setdefault(partition, deque())
-        batch = queue[-1] if queue else None
-        if batch is not None and not batch.builder.has_room_for(
-                record.key, record.value, record.headers, timestamp=timestamp_ms):
-            batch.builder.close_for_appends()
-            batch = None
-        if batch is None or batch.attempts or batch.data is not None:
-            batch = ProducerBatch(partition, self._batch_size, now_ms)
-            queue.append(batch)
-        before = batch.builder.estimated_size_bytes if batch.records else 0
-        batch.builder.append(timestamp_ms, record.key, record.value, record.headers)
-        batch.records.append(record)
-        return batch.builder.estimated_size_bytes - before
+        before = 0
+        if self.begins_batch(partition, record):
+            queue.append(ProducerBatch(partition, self._batch_size, now_ms))
+        else:
+            before = queue[-1].builder.estimated_size_bytes
+        queue[-1].append(record)
+        return queue[-1].builder.estimated_size_bytes - before
 
     def all_full(self, partition: TopicPartition) -> bool:
-        """True where every batch that waits for this partition is full."""
-        return all(batch.builder.is_full for batch in self.queues.get(partition, ()))
+        """True where nothing may join the last batch that waits for this partition."""
+        queue = self.queues.get(partition)
+        return not queue or queue[-1].data is not None or queue[-1].builder.is_full
 
     def is_ready(self, partition: TopicPartition, now_ms: int) -> bool:
-        """True where the first batch of the partition may leave now."""
+        """True where the first batch of the partition is a reason to send now."""
         queue = self.queues.get(partition)
         if not queue or partition in self.muted:
             return False
@@ -104,23 +121,23 @@ class RecordAccumulator:
 
     def drain(self, partitions: list[TopicPartition], broker: int, max_size: int,
               now_ms: int) -> list[ProducerBatch]:
-        """Take the first ready batch of each partition, beginning where the last drain ended.
+        """Take the first batch of each of the broker's partitions, from where the last drain ended.
 
-        Stops before `max_size` bytes, but takes at least one batch.
+        One that still lingers goes along; one that backs off or is muted does not. Stops before
+        `max_size` bytes, but takes at least one batch.
         """
         drained, size = [], 0
-        start = self._drain_from.get(broker, 0)
-        for step in range(len(partitions)):
-            at = (start + step) % len(partitions)
-            partition = partitions[at]
-            if not self.is_ready(partition, now_ms):
+        start = self._drain_from.get(broker, 0) % len(partitions)
+        for at in (*range(start, len(partitions)), *range(start)):
+            self._drain_from[broker] = at
+            queue = self.queues.get(partitions[at])
+            if not queue or partitions[at] in self.muted or queue[0].attempts and \
+                    now_ms < queue[0].waits_until_ms(self._linger_ms):
                 continue
-            batch = self.queues[partition][0]
-            if drained and size + batch.builder.estimated_size_bytes > max_size:
+            size += queue[0].builder.estimated_size_bytes
+            if drained and size > max_size:
                 break
-            self._drain_from[broker] = at + 1
-            size += batch.builder.estimated_size_bytes
-            drained.append(self.queues[partition].popleft())
+            drained.append(queue.popleft())
         return drained
 
     def reenqueue(self, batch: ProducerBatch, backoff_ms: int, now_ms: int) -> None:
@@ -128,6 +145,24 @@ class RecordAccumulator:
         batch.attempts += 1
         batch.tried_ms, batch.backoff_ms = now_ms, backoff_ms
         self.queues[batch.partition].appendleft(batch)
+
+    def split_and_reenqueue(self, big: ProducerBatch) -> None:
+        """What a broker found too large goes back to the front in smaller batches, as if new.
+
+        Their size is `batch.size`, and half of the batch where that did not help.
+        """
+        size = self._batch_size
+        if big.is_split:
+            largest = max(size_upper_bound(r.key, r.value, r.headers) for r in big.records)
+            size = max(largest, big.builder.estimated_size_bytes // 2)
+        parts: list[ProducerBatch] = []
+        for record in big.records:
+            if not parts or not parts[-1].has_room_for(record):
+                parts.append(ProducerBatch(big.partition, size, big.created_ms, is_split=True))
+            parts[-1].append(record)
+        for part in parts:
+            part.builder.close_for_appends()
+        self.queues[big.partition].extendleft(reversed(parts))
 
     def expired(self, created_before_ms: int) -> Iterator[ProducerBatch]:
         """Take out every waiting batch that was created at or before this time."""

@@ -75,12 +75,17 @@ class Cluster(Faults):
         """The run. A twin executes its journal when it is first touched."""
         if self._journal is not None:
             journal, self._journal = self._journal, None
-            prepare = self._options.pop("prepare", None)
+            options = dict(self._options)
+            prepare = options.pop("prepare", None)
             self._machine = Run(self._setup, apps=self._app_functions, start_app=self._start_app,
-                                **self._options)
+                                **options)
             if prepare is not None:
                 prepare(self._machine)
-            self._machine.replay(journal)
+            try:
+                self._guarded(self._machine.replay, journal)
+            except KeyboardInterrupt:
+                self._journal, self._apps = journal, {}     # anew when it is touched again
+                raise
             self._app_errors.clear()            # they were told when this happened first
         return self._machine
 

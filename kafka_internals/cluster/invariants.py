@@ -130,10 +130,13 @@ class AckedNeverLost:
     def judge(self, change: Change, look: Look) -> str | None:
         """A fresh acknowledgement, or a broker that went down."""
         if change.attribute == "offset":
-            self._acknowledged(change, look)
-        elif not change.subject.startswith("broker-") or change.new == "running":
+            in_question = self._acknowledged(change, look)
+        elif change.subject.startswith("broker-") and change.new != "running":
+            in_question = tuple(self._acked)
+        else:
             return None
-        for partition, (offset, receipt) in self._acked.items():
+        for partition in in_question:
+            offset, receipt = self._acked[partition]
             ends = (self._run.log_end_on_disk(partition, broker)
                     for broker in self._run.isr_of(partition))
             if max(ends) <= offset:
@@ -141,13 +144,15 @@ class AckedNeverLost:
                         f"member of the ISR has it")
         return None
 
-    def _acknowledged(self, change: Change, look: Look) -> None:
+    def _acknowledged(self, change: Change, look: Look) -> tuple[TopicPartition, ...]:
         client = change.subject.partition("#")[0]
-        if self._run.core(client).config["acks"] == ALL_ISR_ACKS:
-            partition = look(change.subject).partition
-            before, _ = self._acked.get(partition, (-1, ""))
-            if change.new > before:
-                self._acked[partition] = change.new, change.subject
+        if self._run.core(client).config["acks"] != ALL_ISR_ACKS:
+            return ()
+        partition = look(change.subject).partition
+        before, _ = self._acked.get(partition, (-1, ""))
+        if change.new > before:
+            self._acked[partition] = change.new, change.subject
+        return (partition,)
 
 
 def put_on_trial(run: Run, extra: tuple = ()) -> None:

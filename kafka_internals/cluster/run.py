@@ -138,7 +138,7 @@ class Run:
     def log_end_on_disk(self, partition: TopicPartition, broker: int) -> int:
         """Where the log of a replica ends; for a broker that is down, as its disk holds it."""
         node = self.brokers[broker]
-        if node.up:
+        if node.up and partition in node.manager.partitions:
             return node.manager.partitions[partition].log.log_end_offset
         stored = self.stored(partition, broker)
         return stored[-1].last_offset + 1 if stored else 0
@@ -159,7 +159,7 @@ class Run:
 
     def _publish_image(self) -> None:
         for node in self.brokers.values():
-            if node.up:
+            if node.up and not node.paused:
                 node.apply_image(self.image)
 
     def _do_producer(self, client_id: str, configs: tuple) -> None:
@@ -222,8 +222,10 @@ class Run:
         self.brokers[broker].change_state("paused")
 
     def _do_resume(self, broker: int) -> None:
-        self.brokers[broker].change_state("running")
-        self.world.resume(self.brokers[broker])
+        node = self.brokers[broker]
+        node.change_state("running")
+        self.world.resume(node)
+        node.apply_image(self.image)
 
     def _do_restart(self, broker: int) -> None:
         self.brokers[broker].restart(self.image)

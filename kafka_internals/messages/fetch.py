@@ -45,6 +45,10 @@ class FetchRequest(NamedTuple):
         """The answer, in the order of the request."""
         return FetchResponse(partitions)
 
+    def is_enough(self, size: int) -> bool:
+        """True where `size` bytes are worth an answer now; more than `max_bytes` nobody awaits."""
+        return size >= min(self.min_bytes, self.max_bytes)
+
     def __str__(self) -> str:
         return "fetch " + ", ".join(f"{p.partition} at {p.fetch_offset}" for p in self.partitions)
 

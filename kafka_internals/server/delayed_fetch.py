@@ -26,29 +26,33 @@ class DelayedFetch(DelayedOperation):
             yield asked, self._manager.partitions[asked.partition]
 
     def can_complete(self) -> bool:
-        """Enough bytes lie between the fetch offsets and the end that this reader may see."""
+        """Enough bytes lie between the fetch offsets and the end that this reader may see.
+
+        A fetch past that end is answered at once: it cannot tell a lagging mark from a cut log.
+        """
         available, partitions = 0, self._manager.partitions
         for asked in self.request.body.partitions:
             partition = partitions[asked.partition]
             end = partition.readable_end(self._by_replica)
+            if asked.fetch_offset > end:
+                return True
             if asked.fetch_offset < end:
                 available += min(partition.log.bytes_between(asked.fetch_offset, end),
                                  asked.partition_max_bytes)
-        return available >= self.request.body.min_bytes
+        return self.request.body.is_enough(available)
 
     def complete(self, now_ms: int) -> list:
         """Read again and answer."""
         return self._manager.answer_fetch(self.request, self._manager.read(self.request.body))
 
     def reads(self) -> tuple:
-        """The ends past the fetch offsets, as they are now: before, they were not enough."""
+        """The ends that are not the fetch offsets, as they are now: before, they did not do."""
         return tuple((p.subject, p.readable_attribute(self._by_replica))
                      for asked, p in self._asked()
-                     if p.readable_end(self._by_replica) > asked.fetch_offset)
+                     if p.readable_end(self._by_replica) != asked.fetch_offset)
 
     def waits(self) -> tuple[Wait, ...]:
         """One partition's end that grows, past the offset asked for, may be enough."""
         return tuple(Wait("state", p.subject, p.readable_attribute(self._by_replica),
-                          max(asked.fetch_offset, p.readable_end(self._by_replica)) + 1,
-                          self.deadline_ms, any_of=True)
-                     for asked, p in self._asked())
+                          p.readable_end(self._by_replica) + 1, self.deadline_ms, any_of=True)
+                     for _, p in self._asked())

@@ -29,12 +29,13 @@ class DelayedProduce(DelayedOperation):
         return all(p.high_watermark >= end for p, end in self._waiting.values())
 
     def complete(self, now_ms: int) -> list:
-        """Answer; a partition that is not there by the deadline gets REQUEST_TIMED_OUT."""
+        """Answer; a partition that is not there by the deadline gets REQUEST_TIMED_OUT.
+
+        It keeps its offset beside the error, as Kafka's does: the records are in the log.
+        """
         for name, (partition, end) in self._waiting.items():
             if partition.high_watermark < end:
-                self._results[name] = self._results[name]._replace(
-                    error="REQUEST_TIMED_OUT", base_offset=-1, log_start_offset=-1,
-                    message="the in-sync replicas did not fetch in time")
+                self._results[name] = self._results[name]._replace(error="REQUEST_TIMED_OUT")
         body = self.request.body.response(tuple(self._results.values()))
         reads = self.reads() if self.state == "COMPLETED" else ((self.subject, "state"),)
         return self._answer(self.request, body, RULE, reads)

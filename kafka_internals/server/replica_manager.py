@@ -13,6 +13,7 @@ from kafka_internals.common import Changed, Persist, Reply, TopicPartition
 from kafka_internals.errors import (
     ApiException,
     InvalidRequiredAcksException,
+    NotLeaderOrFollowerException,
     UnknownTopicOrPartitionException,
 )
 from kafka_internals.messages import Request
@@ -86,19 +87,17 @@ class ReplicaManager:
             if partition.role.role == "follower":
                 by_leader.setdefault(partition.role.leader, []).append(partition)
         for leader, partitions in by_leader.items():
-            fetcher = self._fetchers.get(leader)
-            if fetcher is None:
-                fetcher = self._fetchers[leader] = ReplicaFetcher(
-                    self.broker, leader, partitions, self._config, self._next_correlation_id)
-                effects += fetcher.ask(now_ms)
-            else:
-                fetcher.follow(partitions)
+            if leader not in self._fetchers:
+                self._fetchers[leader] = ReplicaFetcher(self.broker, leader, self._config,
+                                                        self._next_correlation_id)
+            effects += self._fetchers[leader].follow(partitions, now_ms)
         return effects
 
     def _partition(self, name: TopicPartition) -> Partition:
         if name not in self.partitions:
-            raise UnknownTopicOrPartitionException(
-                f"broker {self.broker} has no replica of {name}")
+            known = self.image is not None and self.image.partition(name) is not None
+            error = NotLeaderOrFollowerException if known else UnknownTopicOrPartitionException
+            raise error(f"broker {self.broker} has no replica of {name}")
         return self.partitions[name]
 
     # -- requests -----------------------------------------------------------------------------
@@ -134,7 +133,10 @@ class ReplicaManager:
                     log_start_offset=partition.log.log_start_offset)
         effects += self._acknowledge(request, results, appended, now_ms)
         for partition, _, mark_moved in appended:
-            effects += self._wake(partition, mark_moved, now_ms)
+            name = partition.partition
+            if mark_moved:
+                effects += self._produces.check_and_complete(name, now_ms)
+            effects += self._fetches.check_and_complete(name, now_ms)
         return effects
 
     def _acknowledge(self, request: Request, results: dict, appended: list, now_ms: int) -> list:
@@ -153,12 +155,6 @@ class ReplicaManager:
         return self._answer(request, body.response(tuple(results.values())),
                             ACKS_RULE.get(body.acks, ERROR_RULE), reads)
 
-    def _wake(self, partition: Partition, mark_moved: bool, now_ms: int) -> list:
-        """After an append or a follower's fetch: complete what waited for it."""
-        name = partition.partition
-        completed = self._produces.check_and_complete(name, now_ms) if mark_moved else []
-        return completed + self._fetches.check_and_complete(name, now_ms)
-
     def _fetch(self, request: Request, now_ms: int) -> list:
         body, effects = request.body, []
         results = self.read(body)
@@ -174,9 +170,10 @@ class ReplicaManager:
                 if partition.high_watermark > mark:
                     moved.append(partition)
         for partition in moved:
-            effects += self._wake(partition, True, now_ms)
+            for purgatory in (self._fetches, self._produces):
+                effects += purgatory.check_and_complete(partition.partition, now_ms)
         size = sum(len(data.records) for data in results)
-        if body.max_wait_ms <= 0 or size >= body.min_bytes or failed:
+        if body.max_wait_ms <= 0 or body.is_enough(size) or failed:
             return effects + self.answer_fetch(request, results)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple(asked.partition for asked in body.partitions)
@@ -279,8 +276,8 @@ class ReplicaManager:
     def checkpoint_high_watermarks(self) -> list:
         """Write `replication-offset-checkpoint`: version, count, then "topic partition offset"."""
         self._checkpointed, self._checkpoint_due_ms = self._marks(), None
-        lines = [f"{name.topic} {name.partition} {mark}"
-                 for name, mark in self._checkpointed.items()]
+        lines = [f"{name.topic} {name.partition} {partition.high_watermark}"
+                 for name, partition in self.partitions.items()]
         text = "".join(f"{line}\n" for line in ("0", str(len(lines)), *lines))
         return [Persist(HW_CHECKPOINT, text.encode())]
 

@@ -76,10 +76,10 @@ class Network:
         self._jitter: dict[tuple[str, str], Callable[[int], int]] = {}
 
     def connect(self, client, server, purpose: str) -> Connection:
-        """The open connection for this purpose, or a new one."""
+        """This life's open connection for this purpose, or a new one."""
         key = client.name, server.name, purpose
         known = self.connections.get(key)
-        if known is None or not known.open:
+        if known is None or not known.open or known.client_life != client.life:
             self._opened += 1
             known = Connection(f"{client.name}->{server.name}/{purpose}/{self._opened}",
                                client, server, purpose)

@@ -124,14 +124,15 @@ class FileRecords:
     def read(self, offset: int, max_bytes: int, end_offset: int, min_one: bool) -> bytes:
         """Bytes from the batch that holds `offset` on, up to the one that holds `end_offset`.
 
-        At most `max_bytes`, so the last batch may be torn; with `min_one` at least the first whole.
+        At most `max_bytes`, so the last batch may be torn. Where already the first is larger, it
+        comes whole with `min_one`, and nothing comes without.
         """
         size = self.position_of(end_offset) - (start := self.position_of(offset))
         if size <= 0:
             return b""
         if size > max_bytes:
-            first = self._batches[self.find(offset)].size if min_one else 0
-            size = min(size, max(max_bytes, first))
+            first = self._batches[self.find(offset)].size
+            size = max_bytes if first <= max_bytes else first if min_one else 0
         return self._storage.read(self.name, start, size)
 
     def flush(self) -> None:

@@ -59,7 +59,7 @@ def test_g_c_14_a_record_over_the_request_size_fails_in_the_client():
     cluster = shop()
     with pytest.raises(RecordTooLargeException, match="max.request.size"):
         cluster.producer(max_request_size=100).send("orders", "x" * 200).get()
-    assert asked(cluster, "producer-1") == []
+    assert not any(text.startswith("produce") for text in asked(cluster, "producer-1"))
 
 
 def test_a_batch_over_the_topics_limit_is_refused_by_the_broker():

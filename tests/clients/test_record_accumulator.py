@@ -1,95 +1,195 @@
 """RecordAccumulator and BuiltInPartitioner: when a batch may leave, and where keyless ones go."""
 
-from typing import NamedTuple
+import pytest
 
 from kafka_internals.clients.record_accumulator import BuiltInPartitioner, RecordAccumulator
-from kafka_internals.common import TopicPartition
+from kafka_internals.record_batch import RecordBatch
+from tests.clients.talk import tp
 
-A, B = TopicPartition("orders", 0), TopicPartition("orders", 1)
+A, B, C = tp(0), tp(1), tp(2)
 
 
-class Record(NamedTuple):
-    key: bytes | None
-    value: bytes | None
-    headers: tuple = ()
+class Record:
+    """What a batch needs of a producer's record."""
+
+    def __init__(self, size: int, timestamp_ms: int) -> None:
+        self.key, self.value, self.headers = None, b"x" * size, ()
+        self.timestamp_ms, self.batch = timestamp_ms, None
 
 
 def accumulator(batch_size: int = 1_000, linger_ms: int = 5) -> RecordAccumulator:
     return RecordAccumulator(batch_size, linger_ms)
 
 
-def give(to: RecordAccumulator, partition: TopicPartition, size: int, now_ms: int) -> int:
-    return to.append(partition, Record(None, b"x" * size), 1_000 + now_ms, now_ms)
+def give(to: RecordAccumulator, partition, size: int = 10, now_ms: int = 0) -> int:
+    return to.append(partition, Record(size, 1_000 + now_ms), now_ms)
 
 
-def test_g_c_10_a_single_record_lingers():
+def drained(waiting: RecordAccumulator, partitions=(A, B, C), max_size=10_000, now_ms=0) -> list:
+    return [batch.partition for batch in waiting.drain(list(partitions), 1, max_size, now_ms)]
+
+
+def test_g_c_10_a_single_record_lingers_and_a_full_batch_does_not():
     waiting = accumulator()
-    give(waiting, A, 10, 0)
+    give(waiting, A)
     assert [waiting.is_ready(A, now) for now in (0, 4, 5)] == [False, False, True]
     assert waiting.next_deadline_ms(0) == 5
+    for _ in range(2):
+        give(waiting, B, size=900)
+    assert waiting.queues[B][0].builder.is_full and waiting.is_ready(B, 0)
 
 
 def test_linger_counts_from_the_first_record_of_the_batch():
     waiting = accumulator()
-    give(waiting, A, 10, 0)
-    give(waiting, A, 10, 4)
-    assert waiting.is_ready(A, 5)
+    give(waiting, A, now_ms=0)
+    give(waiting, A, now_ms=4)
+    assert not waiting.is_ready(A, 4) and waiting.is_ready(A, 5)
 
 
 def test_a_second_batch_makes_the_first_ready():
     waiting = accumulator(batch_size=200, linger_ms=1_000)
     for _ in range(2):
-        give(waiting, A, 100, 0)
+        give(waiting, A, 100)
     assert len(waiting.queues[A]) == 2 and waiting.is_ready(A, 0)
 
 
 def test_flushing_makes_everything_ready():
     waiting = accumulator(linger_ms=1_000)
-    give(waiting, A, 10, 0)
+    give(waiting, A)
     assert not waiting.is_ready(A, 0)
-    waiting.flushing += 1
+    waiting.flushing = True
     assert waiting.is_ready(A, 0)
 
 
-def test_a_drain_takes_one_batch_of_each_partition_and_goes_round():
+@pytest.mark.parametrize("batch_size", [0, 1])
+def test_without_a_batch_size_each_record_is_a_batch(batch_size):
+    waiting = accumulator(batch_size, linger_ms=1_000)
+    for _ in range(3):
+        give(waiting, A, 100)
+    assert [len(batch.records) for batch in waiting.queues[A]] == [1, 1, 1]
+
+
+def test_an_append_tells_by_how_many_bytes_the_batch_grew():
+    waiting = accumulator()
+    first, second = give(waiting, A), give(waiting, A)
+    assert first == second + 61                     # the first one brings the batch's header
+    assert waiting.queues[A][0].builder.estimated_size_bytes == first + second
+
+
+def test_a_drain_takes_one_batch_of_each_partition():
     waiting = accumulator(batch_size=100, linger_ms=0)
-    for partition in (A, A, B, B):
-        give(waiting, partition, 100, 0)
+    for partition in (A, A, B):
+        give(waiting, partition, 100)
+    assert drained(waiting) == [A, B] and drained(waiting) == [A] and drained(waiting) == []
+
+
+def test_a_drain_takes_along_what_still_lingers():
+    waiting = accumulator(linger_ms=50)
+    give(waiting, A, now_ms=0)
+    give(waiting, B, now_ms=40)
+    assert not waiting.is_ready(B, 50)
+    assert drained(waiting, now_ms=50) == [A, B]
+
+
+def test_a_drain_goes_on_where_the_request_was_full():
+    waiting = accumulator(batch_size=100, linger_ms=0)
+    for partition in (A, B, C) * 3:
+        give(waiting, partition, 100)
     size = waiting.queues[A][0].builder.estimated_size_bytes
-    first = waiting.drain([A, B], 1, size, 0)
-    assert [batch.partition for batch in first] == [A]
-    assert [batch.partition for batch in waiting.drain([A, B], 1, 10_000, 0)] == [B, A]
+    requests = [drained(waiting, max_size=2 * size + 10) for _ in range(5)]
+    assert requests == [[A, B], [C, A], [B, C], [A, B], [C]]
+
+
+@pytest.mark.parametrize("spare, count", [(0, 2), (-1, 1)])
+def test_max_request_size_bounds_what_is_drained(spare, count):
+    waiting = accumulator(linger_ms=0)
+    for partition in (A, B):
+        give(waiting, partition, 100)
+    size = waiting.queues[A][0].builder.estimated_size_bytes
+    assert len(drained(waiting, max_size=2 * size + spare)) == count
 
 
 def test_a_batch_that_is_too_large_for_the_request_goes_alone():
     waiting = accumulator(linger_ms=0)
-    give(waiting, A, 5_000, 0)
-    assert len(waiting.drain([A], 1, 10, 0)) == 1
+    give(waiting, A, 5_000)
+    give(waiting, B)
+    assert drained(waiting, max_size=10) == [A]
+
+
+def failed_at(waiting: RecordAccumulator, now_ms: int, backoff_ms: int):
+    (batch,) = waiting.drain([A], 1, 10_000, now_ms)
+    batch.data = RecordBatch(batch.builder.build())
+    waiting.reenqueue(batch, backoff_ms, now_ms)
+    return batch
 
 
 def test_a_batch_that_failed_waits_for_its_back_off_at_the_front():
     waiting = accumulator(linger_ms=0)
-    give(waiting, A, 10, 0)
-    (batch,) = waiting.drain([A], 1, 10_000, 0)
-    give(waiting, A, 10, 1)
-    waiting.reenqueue(batch, 100, 2)
-    assert waiting.queues[A][0] is batch and batch.attempts == 1
+    give(waiting, A)
+    batch = failed_at(waiting, 2, 100)
+    give(waiting, A, now_ms=3)
+    assert waiting.queues[A][0] is batch and batch.attempts == 1 and len(batch.records) == 1
     assert [waiting.is_ready(A, now) for now in (101, 102)] == [False, True]
+    assert waiting.next_deadline_ms(3) == 102
 
 
-def test_a_muted_partition_is_not_ready():
+def test_neither_full_nor_flushed_ends_a_back_off():
+    waiting = accumulator(batch_size=100, linger_ms=0)
+    give(waiting, A, 100)
+    failed_at(waiting, 0, 100)
+    give(waiting, A, 100)
+    give(waiting, B)
+    waiting.flushing = True
+    assert not waiting.is_ready(A, 99) and drained(waiting, now_ms=99) == [B]
+    assert drained(waiting, now_ms=100) == [A]
+
+
+def test_a_retry_does_not_linger_after_its_back_off():
+    waiting = accumulator(linger_ms=5_000)
+    give(waiting, A)
+    failed_at(waiting, 5_000, 100)
+    assert waiting.is_ready(A, 5_100)
+
+
+def test_a_muted_partition_neither_leaves_nor_wakes_anybody():
     waiting = accumulator(linger_ms=0)
-    give(waiting, A, 10, 0)
+    give(waiting, A)
     waiting.muted.add(A)
-    assert not waiting.is_ready(A, 10)
+    assert not waiting.is_ready(A, 10) and drained(waiting, now_ms=10) == []
+    assert waiting.next_deadline_ms(0) is None
 
 
 def test_what_is_too_old_is_taken_out():
     waiting = accumulator()
-    give(waiting, A, 10, 0)
-    give(waiting, B, 10, 7)
+    give(waiting, A, now_ms=0)
+    give(waiting, B, now_ms=7)
     assert [batch.partition for batch in waiting.expired(5)] == [A]
     assert not waiting.queues[A] and waiting.queues[B]
+
+
+def split(waiting: RecordAccumulator) -> list[list[int]]:
+    """Split the first batch; the sizes of the values in the queue's batches, in order."""
+    waiting.split_and_reenqueue(waiting.queues[A].popleft())
+    return [[len(record.value) for record in batch.records] for batch in waiting.queues[A]]
+
+
+def test_a_batch_that_a_broker_found_too_large_is_halved_the_second_time():
+    waiting = accumulator(batch_size=1_000)
+    for size in [20] * 8 + [900]:
+        give(waiting, A, size, now_ms=7)
+    assert split(waiting) == [[20] * 8, [900]]      # by batch.size: no help yet
+    assert split(waiting) == [[20] * 2] * 4 + [[900]]
+    first = waiting.queues[A][0]
+    assert (first.attempts, first.created_ms) == (0, 7) and waiting.is_ready(A, 7)
+    assert all(record.batch is first for record in first.records)
+
+
+def test_halves_are_never_smaller_than_the_largest_record():
+    waiting = accumulator(batch_size=1_000)
+    for size in (300, 20, 20):
+        give(waiting, A, size)
+    assert split(waiting) == [[300, 20, 20]]
+    assert split(waiting) == [[300], [20, 20]]
 
 
 def test_g_c_8_keyless_records_stick_until_the_batch_size_and_a_batchs_end():
@@ -100,7 +200,9 @@ def test_g_c_8_keyless_records_stick_until_the_batch_size_and_a_batchs_end():
     assert sticky.partition(3, [0, 1, 2]) == 2
     sticky.appended(0, may_switch=True)
     assert sticky.partition(3, [0, 1, 2]) == 0
-    sticky.appended(200, may_switch=False)
+    sticky.appended(199, may_switch=False)
+    assert sticky.partition(3, [0, 1, 2]) == 0
+    sticky.appended(1, may_switch=False)
     assert sticky.partition(3, [0, 1, 2]) == 1
 
 

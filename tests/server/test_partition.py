@@ -42,6 +42,30 @@ def test_a_g01_the_high_watermark_is_the_least_end_in_the_isr():
     assert leader.high_watermark == 5
 
 
+@pytest.mark.parametrize("second", range(4))
+@pytest.mark.parametrize("third", range(4))
+@pytest.mark.parametrize("isr", [(1,), (1, 2), (1, 3), (1, 2, 3)])
+@pytest.mark.parametrize("min_isr", [1, 2, 3])
+def test_the_whole_grid_of_the_high_watermark_rule(second, third, isr, min_isr):
+    leader = replica(isr=isr, min_insync_replicas=min_isr)
+    leader.append_records_to_leader(batch(3), 1, ASKED)
+    for broker, end in ((2, second), (3, third)):
+        leader.update_follower_fetch_state(broker, end, ASKED)
+    ends = {1: 3, 2: second, 3: third}
+    mark = min(ends[broker] for broker in isr) if len(isr) >= min_isr else 0
+    assert leader.high_watermark == leader.snapshot().high_watermark == mark
+    waits = {(wait.of, wait.needs) for wait in leader.waits()}
+    assert waits == ({("isr", min_isr)} if len(isr) < min_isr else {
+        ("log_end_offset" if broker == 1 else f"remote_log_end_offset.{broker}", mark + 1)
+        for broker in isr if ends[broker] == mark})
+
+
+def test_an_isr_member_that_never_fetched_holds_the_mark():
+    leader = replica(isr=(1, 2))
+    leader.append_records_to_leader(batch(3), 1, ASKED)
+    assert leader.high_watermark == 0
+
+
 def test_a_g06_below_min_isr_the_leader_appends_for_acks_1_and_commits_nothing():
     leader = replica(isr=(1,), min_insync_replicas=2)
     leader.append_records_to_leader(batch(), 1, ASKED)
@@ -111,6 +135,23 @@ def test_the_mark_of_a_leader_never_falls():
     leader.update_follower_fetch_state(2, 3, ASKED)
     leader.update_follower_fetch_state(2, 1, ASKED)
     assert leader.high_watermark == 3
+
+
+def test_a_g23_the_mark_of_a_follower_follows_the_leaders_also_down_and_never_past_its_end():
+    follower = replica(broker=2)
+    records = batch(3).with_offsets(0, 5).buffer
+    for told, mark, given in ((9, 3, records), (2, 2, b""), (1, 1, b""), (3, 3, b"")):
+        follower.append_records_to_follower(PartitionData(NAME, "NONE", told, 0, given), ASKED)
+        assert follower.high_watermark == mark
+
+
+def test_a_begin_takes_the_checkpoint_but_never_more_than_the_log_holds():
+    one = replica(isr=(1, 2))
+    one.append_records_to_leader(batch(3), 1, ASKED)
+    for checkpointed, mark in ((2, 2), (3, 3), (8, 3)):
+        again = Partition(NAME, 1, one.registration, TOPIC_CONFIG.parse({}), one.log)
+        again.begin(True, checkpointed, ())
+        assert again.high_watermark == mark
 
 
 def test_a_restarted_leader_does_not_lead_its_old_epoch():

@@ -32,6 +32,17 @@ def test_g_d_2_another_connection_does_not_wait():
         ("receive", (ONE, "a")), ("receive", (OTHER, "c")), None]
 
 
+def test_a_connection_is_read_again_after_its_answer():
+    channel = RequestChannel()
+    for request in ("first", "second"):
+        channel.arrived(ONE, request)
+        assert channel.next_for_network() == ("receive", (ONE, request))
+        channel.responded(ONE, None)                    # acks=0: no bytes, but its turn is over
+        assert channel.next_for_network() == ("send", (ONE, None))
+        channel.sent(ONE)
+    assert channel.snapshot() == RequestChannel().snapshot()
+
+
 def test_answers_leave_before_requests_are_read():
     channel = RequestChannel()
     channel.arrived(ONE, "a")

@@ -208,6 +208,20 @@ def test_a_restarted_machine_resets_the_connections_of_its_earlier_life():
     assert server.arrived == ["request-a.1", "request-a.3"]
 
 
+def test_a_client_that_lost_power_opens_a_new_connection():
+    world, client, server = pair()
+    old = client.send(server, "request-a.1")
+    world.run_to(1_000)
+    client.end_life(powered=False)
+    client.begin_life()
+    new = client.send(server, "request-a.2")
+    world.run_to(2_000)
+    server.answer(old, "response-a.1")
+    server.answer(new, "response-a.2")
+    world.run_to(5_000)
+    assert new is not old and client.arrived == ["response-a.2"]
+
+
 def test_a_cut_swallows_the_news_that_a_connection_is_gone():
     world, client, server = pair()
     client.send(server, "request-a.1")

@@ -56,8 +56,29 @@ def test_a_read_ends_before_the_limit_that_its_reader_may_see(log):
 def test_g_b_5_the_first_batch_comes_whole_only_where_one_message_is_promised(log):
     size = log.batches()[0].size
     assert len(log.read(0, 1, 25, min_one_message=True).records) == size
-    torn = log.read(0, size - 1, 25, min_one_message=False).records
-    assert len(torn) == size - 1 and list(batches(torn)) == []
+    assert log.read(0, size - 1, 25, min_one_message=False).records == b""
+
+
+def test_a_read_that_is_full_ends_in_a_torn_batch(log):
+    first, second = log.batches()[0].size, log.batches()[1].size
+    torn = log.read(0, first + second - 1, 25).records
+    assert len(torn) == first + second - 1
+    assert [one.base_offset for one in batches(torn)] == [0]
+
+
+def test_what_a_follower_holds_is_what_the_leader_stored_byte_for_byte(log, disk):
+    follower = UnifiedLog(TopicPartition("copy", 0), disk)
+    for one in batches(log.read(0, 1_000_000, 25).records):
+        follower.append_as_follower(one)
+    assert follower.content() == log.content() == disk.read(log_file(NAME))
+    assert list(follower.batches()) == list(log.batches())
+
+
+def test_the_bytes_between_two_offsets_are_counted_in_whole_batches(log):
+    sizes = [one.size for one in log.batches()]
+    for (start, end), size in {(0, 25): sum(sizes), (0, 10): sizes[0], (9, 10): sizes[0],
+                               (10, 25): sum(sizes[1:]), (25, 25): 0, (20, 10): 0}.items():
+        assert log.bytes_between(start, end) == size
 
 
 def test_g_b_4_the_size_limit_is_the_leaders_alone(log, disk):

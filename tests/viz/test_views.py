@@ -6,8 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from kafka_internals.cluster.cluster import Cluster
-from kafka_internals.errors import IllegalStateException
+from kafka_internals.cluster.cluster import BrokenRunException, Cluster
 from kafka_internals.viz import encode, svg
 from kafka_internals.viz.camera import Look, Truth
 from kafka_internals.viz.diagrams import dot_of, layout, rows
@@ -165,7 +164,7 @@ def test_a_view_may_look_but_not_command():
         return Scene("")
 
     filmed = cluster.event
-    with pytest.raises(IllegalStateException, match="a view has the floor"):
+    with pytest.raises(BrokenRunException, match="a view has the floor"):
         cluster.film(meddling, "orders-0")
     assert cluster.event == filmed
 

@@ -1,0 +1,169 @@
+"""The judges: each is tripped by the mutant of its rule, and looks only at what changed."""
+
+from collections import Counter
+
+import pytest
+
+from kafka_internals.cluster import checks
+from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.cluster.invariants import (
+    AckedNeverLost,
+    NoDirtyRead,
+    NoSilentChange,
+    OffsetsDense,
+    ValidHighWatermark,
+    put_on_trial,
+)
+from kafka_internals.cluster.schedules import Schedule, shortest, verdict
+from kafka_internals.server.partition import Partition, Rules
+from kafka_internals.sim.invariants import InvariantViolated, Trial
+
+# The switch, the first seed whose schedule trips its judge, and the commands that are left of it.
+MUTANTS = {
+    "ValidHighWatermark": ({"high_watermark": "leader"}, 0, "create_topic producer send"),
+    "NoDirtyRead": ({"consumer_reads_to": "log end"}, 0,
+                    "create_topic producer consumer assign send poll"),
+    "AckedNeverLost": ({"acks_all_waits_for": "append"}, 4,
+                       "create_topic producer slow send power_loss"),
+    "OffsetsDense": ({"offsets": "gap"}, 0, "create_topic producer send send"),
+}
+
+
+@pytest.mark.parametrize("judge", MUTANTS)
+def test_a_judge_is_tripped_by_its_mutant_at_its_first_seed_and_not_by_the_rule(judge):
+    unsafe, first, _ = MUTANTS[judge]
+    said = [verdict(seed, unsafe) for seed in range(first + 1)]
+    assert said[:first] == [None] * first
+    assert said[first].startswith(f"{judge} is violated at event ")
+    assert verdict(first) is None
+
+
+@pytest.mark.parametrize("judge", MUTANTS)
+def test_the_shortest_way_there_has_few_commands_and_ends_in_one_sentence(judge):
+    unsafe, first, commands = MUTANTS[judge]
+    sentence, journal = shortest(first, unsafe)
+    assert " ".join(entry.command for entry in journal.entries) == commands
+    assert sentence.startswith(f"{judge} is violated at event ") and "\n" not in sentence
+    assert len(sentence) < 160
+
+
+def test_a_schedule_that_violates_nothing_cannot_be_shortened():
+    with pytest.raises(ValueError, match="seed 1 violates nothing"):
+        shortest(1)
+
+
+def test_every_switch_has_its_mutant_and_by_default_every_rule_is_kafkas():
+    assert [switch for unsafe, _, _ in MUTANTS.values() for switch in unsafe] == \
+        list(checks.UNSAFE) == list(Rules._fields)
+    assert Rules() == Rules(**{name: values[0] for name, values in checks.UNSAFE.items()})
+    assert Rules() == ("isr", "high watermark", "high watermark", "dense")
+    assert Cluster().setup.rules == Rules()
+
+
+# -- how much they look at ----------------------------------------------------------------------
+def judged_schedule(seed):
+    """A schedule's changes, and for each judge how often it was called and looked."""
+    schedule = Schedule(seed)
+    run = schedule.cluster.machine
+    calls, looks = Counter(), Counter()
+
+    class Counting:
+        def __init__(self, judge):
+            self.judged, self.watches = judge, judge.watches
+            self.name = type(judge).__name__
+
+        def judge(self, change, look):
+            calls[self.name] += 1
+
+            def noted(subject):
+                looks[self.name] += 1
+                return look(subject)
+
+            return self.judged.judge(change, noted)
+
+    judges = [Counting(judge) for judge in (ValidHighWatermark(), NoDirtyRead(), OffsetsDense(),
+                                            AckedNeverLost(run))]
+    run.world.after_event.append(Trial(run.world.trace, run.look, judges).after_event)
+    schedule.run()
+    return run.world.trace.changes, judges, calls, looks
+
+
+def test_a_judge_is_called_for_the_changes_that_it_watches_and_looks_at_their_subjects():
+    changes, judges, calls, looks = judged_schedule(seed=7)
+    of = Counter(change[2].partition(".")[0] for change in changes)
+    for judge in judges:
+        assert calls[judge.name] == sum(of[attribute] for attribute in judge.watches) > 0
+        assert looks[judge.name] <= 4 * calls[judge.name]          # a leader and its ISR at most
+    assert sum(calls.values()) < len(changes)
+
+
+# -- who is excused -----------------------------------------------------------------------------
+def on_trial(**options):
+    cluster = Cluster(3, seed=3, **options)
+    put_on_trial(cluster.machine)
+    cluster.create_topic("orders", 1, 3)
+    return cluster, cluster.producer(acks="all", linger_ms=0)
+
+
+def test_a_member_that_lost_its_bytes_is_excused_until_it_has_caught_up(monkeypatch):
+    cluster, producer = on_trial()
+    for value in "abc":
+        producer.send("orders", value).get()
+    cluster.lose_disk(3)
+    cluster.restart(3)
+    receipt = producer.send("orders", "d")
+    receipt.get()                       # broker 3 answers for what it does not have yet
+    cluster.run(ms=1_500)
+    assert [record.value for record in cluster.log("orders-0", 3)] == list("abcd")
+    monkeypatch.setattr(Partition, "_isr_ends",
+                        lambda self: [("log_end_offset", self.log.log_end_offset)])
+    with pytest.raises(InvariantViolated) as violated:
+        producer.send("orders", "e").get()
+    assert violated.value.invariant == "ValidHighWatermark"
+
+
+def test_an_acknowledged_record_without_a_disk_that_has_it_is_named():
+    cluster, producer = on_trial()
+    producer.send("orders", "a").get()
+    cluster.lose_disk(1)
+    cluster.lose_disk(2)
+    with pytest.raises(InvariantViolated, match="AckedNeverLost is violated at event .*: "
+                                                "producer-1#1 was acknowledged at offset 0 of "
+                                                "orders-0, and no member of the ISR has it"):
+        cluster.lose_disk(3)
+
+
+def test_acks_1_promises_nothing_that_a_judge_would_hold():
+    cluster, _ = on_trial()
+    cluster.producer(acks="1", linger_ms=0).send("orders", "a").get()
+    for broker in (1, 2, 3):
+        cluster.lose_disk(broker)
+
+
+def test_a_seek_is_not_a_read():
+    cluster, producer = on_trial()
+    producer.send("orders", "a").get()
+    consumer = cluster.consumer(auto_offset_reset="earliest")
+    consumer.assign("orders-0")
+    consumer.seek("orders-0", 70)
+    cluster.run(ms=20)
+    assert consumer.poll(100)[0].offset == 0
+
+
+# -- what travels -------------------------------------------------------------------------------
+def test_a_verdict_travels_between_processes():
+    violated = InvariantViolated("OffsetsDense", 7, "a sentence")
+    kind, args = violated.__reduce__()
+    assert str(kind(*args)) == str(violated) == "OffsetsDense is violated at event 7: a sentence"
+
+
+def test_a_change_that_says_something_else_than_what_is_is_caught(monkeypatch):
+    rule = Partition.maybe_increment_leader_high_watermark
+    monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark", lambda self: [
+        change._replace(new=change.new + 1) for change in rule(self)])
+    cluster = Cluster(3, seed=3)
+    cluster.machine.world.after_event.append(NoSilentChange(cluster.machine).after_event)
+    cluster.create_topic("orders", 1, 3)
+    with pytest.raises(InvariantViolated, match="high_watermark of orders-0@1 was said to be 2 "
+                                                "and is 1"):
+        cluster.producer(linger_ms=0).send("orders", "x").get()
