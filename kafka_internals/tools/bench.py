@@ -1,7 +1,7 @@
 """The figures, each beside its goal: ratios within one run wherever there is a peer.
 
-Rounds are interleaved and the median counts, so that a busy machine disturbs both sides alike. The
-figures of the player in a browser are not measured here yet.
+Rounds are interleaved and medians count, so that a busy machine disturbs both sides alike. What
+needs a library or a browser that is not there says so in one line and counts as missed.
 """
 
 import argparse
@@ -10,96 +10,80 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from heapq import heappop, heappush
-from typing import NamedTuple
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-ROUNDS = 7
+from kafka_internals.tools import bench_player
+from kafka_internals.tools.bench_figure import (
+    ROUNDS,
+    Figure,
+    Missing,
+    interleaved,
+    median,
+    ratio,
+    seconds,
+)
+
 RECORDS = tuple((1_767_225_600_000 + n, None, b"x" * 100, ()) for n in range(100))
-
-
-class Figure(NamedTuple):
-    """One line: what it is, how much, in what unit, and whether at least or at most is wanted."""
-
-    name: str
-    value: float
-    unit: str
-    least: float | None = None
-    most: float | None = None
-
-    @property
-    def met(self) -> bool:
-        """True where the goal is reached."""
-        return (self.least is None or self.value >= self.least) \
-            and (self.most is None or self.value <= self.most)
-
-    def __str__(self) -> str:
-        goal = f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
-        return (f"{self.name:<58}{self.value:>10.3g} {self.unit:<6}{goal:>12}  "
-                f"{'met' if self.met else 'MISSED'}")
-
-
-def seconds(act: Callable, times: int = 1) -> float:
-    """How long `times` calls take, each."""
-    began = time.perf_counter()
-    for _ in range(times):
-        act()
-    return (time.perf_counter() - began) / times
-
-
-def medians(*acts: Callable[[], float]) -> list[float]:
-    """The median of each measure over interleaved rounds."""
-    rounds = [[act() for act in acts] for _ in range(ROUNDS)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+LIBRARIES = ("google-crc32c", "kafka-python", "aiokafka", "jupyterlab", "ipywidgets", "anywidget",
+             "matplotlib")
 
 
 # -- bytes -----------------------------------------------------------------------------------------
-def encode() -> list[Figure]:
-    """Encoding 100 records of 100 bytes, against two other libraries."""
+def _against(module: str, least: float, note: str = "") -> Iterator[Figure]:
+    from kafka_internals.record_batch import encode
+
+    builder = import_module(module).DefaultRecordBatchBuilder
+
+    def theirs() -> None:
+        batch = builder(magic=2, compression_type=0, is_transactional=False, producer_id=-1,
+                        producer_epoch=-1, base_sequence=-1, batch_size=1_000_000)
+        for at, (timestamp, key, value, _) in enumerate(RECORDS):
+            batch.append(at, timestamp, key, value, [])
+        batch.build()
+
+    own, other = interleaved(lambda: seconds(lambda: encode(RECORDS), 200) * 1e6,
+                             lambda: seconds(theirs, 200) * 1e6)
+    yield Figure(f"batch encode, times {module.partition('.')[0]}", ratio(other, own), "x", least,
+                 note=f"{statistics.median(own):.0f} us, they {statistics.median(other):.0f}{note}")
+
+
+def kafka_python() -> Iterator[Figure]:
+    """Encoding 100 records of 100 bytes; its checksum in pure Python would be no fair peer."""
     import google_crc32c
-    from aiokafka.record.default_records import DefaultRecordBatchBuilder as Aiokafka
     from kafka.record import default_records
-    from kafka.record.default_records import DefaultRecordBatchBuilder as KafkaPython
 
-    from kafka_internals.record_batch import encode as own
-
-    default_records.calc_crc32c = lambda data: google_crc32c.value(bytes(data))    # a fair peer
-
-    def other(kind: type) -> Callable:
-        def build() -> None:
-            builder = kind(magic=2, compression_type=0, is_transactional=False, producer_id=-1,
-                           producer_epoch=-1, base_sequence=-1, batch_size=1_000_000)
-            for at, (timestamp, key, value, _) in enumerate(RECORDS):
-                builder.append(at, timestamp, key, value, [])
-            builder.build()
-        return build
-
-    ours, python, cython = medians(*(
-        lambda act=act: seconds(act, 200)
-        for act in (lambda: own(RECORDS), other(KafkaPython), other(Aiokafka))))
-    return [Figure("batch encode, times kafka-python (its CRC replaced)", python / ours, "x", 3),
-            Figure("batch encode, times aiokafka", cython / ours, "x", 0.4)]
+    default_records.calc_crc32c = lambda data: google_crc32c.value(bytes(data))
+    yield from _against("kafka.record.default_records", 3, "; CRC by google-crc32c in both")
 
 
-def carry() -> list[Figure]:
+def aiokafka() -> Iterator[Figure]:
+    """The same against a library whose builder is compiled."""
+    yield from _against("aiokafka.record.default_records", 0.4, "; theirs is Cython")
+
+
+def carry() -> Iterator[Figure]:
     """Header, checksum and new offsets of a 100-record batch, without decoding it."""
-    from kafka_internals.record_batch import RecordBatch
-    from kafka_internals.record_batch import encode as own
+    from kafka_internals.record_batch import RecordBatch, encode
 
-    data = own(RECORDS)
+    data = encode(RECORDS)
 
     def act() -> None:
         batch = RecordBatch(data)
         batch.ensure_valid()
         batch.with_offsets(4_000, 3)
 
-    (us,) = medians(lambda: seconds(act, 2_000) * 1e6)
-    return [Figure("opaque carry of a 100-record batch", us, "us", most=5)]
+    yield Figure("opaque carry of a 100-record batch",
+                 median(lambda: seconds(act, 2_000) * 1e6), "us", most=5)
 
 
 # -- engine ----------------------------------------------------------------------------------------
 def _bare_heap(events: int = 200_000) -> float:
-    """Events a second of a loop that only pushes and pops."""
+    """Seconds an event of a loop that only pops and pushes."""
     agenda: list = []
     for at in range(64):
         heappush(agenda, (at, at, None))
@@ -107,17 +91,17 @@ def _bare_heap(events: int = 200_000) -> float:
     for _ in range(events):
         due, ticket, _ = heappop(agenda)
         heappush(agenda, (due + 64, ticket, None))
-    return events / (time.perf_counter() - began)
+    return (time.perf_counter() - began) / events
 
 
 def _shop(producer, consumer):
-    for _ in range(300):
+    for _ in range(400):
         yield producer.send("orders", "x" * 100, partition=0).get()
         yield consumer.poll(50)
 
 
-def _engine(traced: bool, judged: bool = False) -> float:
-    """Events a second of produces with acks=all and polls, by an application."""
+def _engine(traced: bool = False, judged: bool = False) -> float:
+    """Seconds an event of produces with acks=all and polls, by an application."""
     from kafka_internals.cluster.cluster import Cluster
     from kafka_internals.cluster.invariants import put_on_trial
 
@@ -132,20 +116,22 @@ def _engine(traced: bool, judged: bool = False) -> float:
     app = cluster.run_app(_shop, producer, consumer)
     while not app.done():
         cluster.run(ms=100)
-    return (cluster.event - before) / (time.perf_counter() - began)
+    return (time.perf_counter() - began) / (cluster.event - before)
 
 
-def engine() -> list[Figure]:
+def engine() -> Iterator[Figure]:
     """The engine against a bare heap loop, and what listening costs."""
-    heap, bare, traced, judged = medians(
-        _bare_heap, lambda: _engine(False), lambda: _engine(True), lambda: _engine(True, True))
-    return [Figure("engine without a listener, one event in so many of a heap", heap / bare, "",
-                   most=30),
-            Figure("time with the trace", bare / traced, "x", most=1.3),
-            Figure("time with trace and judges", bare / judged, "x", most=1.7)]
+    heap, bare, traced, judged = interleaved(
+        _bare_heap, _engine, lambda: _engine(traced=True),
+        lambda: _engine(traced=True, judged=True))
+    us = [statistics.median(column) * 1e6 for column in (heap, bare)]
+    yield Figure("engine without a listener, an event in heap events", ratio(bare, heap), "",
+                 most=30, note=f"{us[1]:.1f} us an event, the heap's {us[0]:.2f}")
+    yield Figure("time with the trace", ratio(traced, bare), "x", most=1.3)
+    yield Figure("time with trace and judges", ratio(judged, bare), "x", most=1.7)
 
 
-def _long_run(events: int):
+def _long_run(events: int) -> Any:
     from kafka_internals.cluster.cluster import Cluster
 
     cluster = Cluster(seed=1)
@@ -156,64 +142,72 @@ def _long_run(events: int):
     return cluster
 
 
-def why() -> list[Figure]:
-    """Forking a run of 5,000 events, and asking "why?" over 7,000."""
-    long = _long_run(5_000)
-    (fork,) = medians(lambda: seconds(lambda: long.fork(at=long.event)) * 1e3)
-    first = statistics.median(
-        seconds(lambda run=_long_run(7_000): run.why("orders-0@1")) * 1e3 for _ in range(3))
-    asked = _long_run(7_000)
-    asked.why("orders-0@1")
-    (again,) = medians(lambda: seconds(lambda: asked.why("orders-0@1"), 200) * 1e3)
-    return [Figure("fork of a 5,000-event run", fork, "ms", most=100),
-            Figure("why(), the first time, over 7,000 events", first, "ms", most=10),
-            Figure("why(), then", again, "ms", most=0.1)]
+def fork() -> Iterator[Figure]:
+    """Until `changed` stands at the end of a run; `kept` is made when it is first touched."""
+    run = _long_run(5_000)
+    ms = median(lambda: seconds(lambda: run.fork(at=run.event)) * 1e3)
+    yield Figure(f"fork of a run of {run.event} events", ms, "ms", most=100,
+                 note=f"{run.event / ms:.0f} events a ms")
 
 
-def film() -> list[Figure]:
-    """300 frames of 200 shapes of which six change, packed; and a real film with its picture."""
-    from kafka_internals.course import canonical
-    from kafka_internals.viz import encode as coding
+def why() -> Iterator[Figure]:
+    """Asking what made the high watermark: the first answer makes the trace's index."""
+    run = _long_run(7_000)
+
+    def first() -> float:
+        twin = run.again()
+        twin.machine                            # executed now, not within the measure
+        return seconds(lambda: twin.why("orders-0@1")) * 1e3
+
+    fresh = median(first, 3)
+    run.why("orders-0@1")
+    again = median(lambda: seconds(lambda: run.why("orders-0@1"), 200) * 1e3)
+    yield Figure(f"why() over {run.event} events, the first time", fresh, "ms", most=10)
+    yield Figure("why(), then", again, "ms", most=0.1)
+
+
+# -- films -----------------------------------------------------------------------------------------
+def film() -> Iterator[Figure]:
+    """Sizes on the wire: packed, as the browser gets them."""
+    from kafka_internals.tools import bench_films
+    from kafka_internals.viz import encode
     from kafka_internals.viz.replica_view import replica_view
 
-    shapes = {f"b{n % 3}/batch/epoch-1/{n}": {"k": "rect", "c": "batch epoch-1 committed", "z": 2,
-                                              "x": n * 3, "y": n % 9, "w": 40, "h": 40, "r": 4}
-              for n in range(200)}
-    frames = []
-    for at in range(300):
-        shapes = dict(shapes)
-        for n in range(6):
-            key = f"b{(at * 6 + n) % 200 % 3}/batch/epoch-1/{(at * 6 + n) % 200}"
-            shapes[key] = shapes[key] | {"x": at + n, "c": f"batch epoch-{at % 5 + 1} uncommitted"}
-        frames.append({"t_us": at * 1000, "event": at, "say": f"Step {at} moves six.",
-                       "shapes": shapes, "waits": {}})
-    packed = len(coding.pack({"frames": {"truth": coding.delta(frames)}})) / 1e3
-    cluster = canonical.healthy()
-    cluster.producer(linger_ms=0).send("orders", "x", partition=0).get()
-    real = len(coding.pack(replica_view.data(cluster, "orders-0"))) / 1e3
-    return [Figure("film of 300 frames x 200 shapes, packed", packed, "kB", most=100),
-            Figure("film of one produce, packed", real, "kB", most=100)]
+    busy = encode.pack(bench_films.busy())
+    yield Figure("film of 300 frames x 200 shapes, 6 change a frame", len(busy) / 1e3, "kB",
+                 most=100)
+    run = bench_films.orders(300)
+    real = replica_view.data(run, "orders-0")
+    ms = median(lambda: seconds(lambda: replica_view.data(run, "orders-0")) * 1e3, 3)
+    yield Figure("replica_view's film of 300 frames", len(encode.pack(real)) / 1e3, "kB", most=100,
+                 note=f"{run.event} events, filmed in {ms:.0f} ms")
 
 
 # -- whole commands --------------------------------------------------------------------------------
-def start() -> list[Figure]:
-    """Importing the package in a fresh process, beyond what Python itself takes."""
-    def run(code: str) -> float:
+def start() -> Iterator[Figure]:
+    """Importing in a fresh process, beyond what Python itself takes."""
+    def fresh(code: str) -> float:
         return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True)) * 1e3
 
-    bare, loaded = medians(lambda: run("pass"), lambda: run("import kafka_internals"))
-    return [Figure("import kafka_internals", loaded - bare, "ms", most=100)]
+    bare, door, all_of_it = interleaved(*(lambda code=code: fresh(code) for code in (
+        "pass", "import kafka_internals", "from kafka_internals import Cluster")))
+    plain = statistics.median(bare)
+    yield Figure("import kafka_internals", statistics.median(door) - plain, "ms", most=100)
+    yield Figure("from kafka_internals import Cluster", statistics.median(all_of_it) - plain, "ms")
 
 
-def notebook() -> list[Figure]:
+def notebook() -> Iterator[Figure]:
     """Executing the first notebook, kernel start included."""
     from kafka_internals.tools.notebooks import course, executed
 
-    return [Figure("notebook 00 executes", seconds(lambda: executed(course()[0])), "s", most=8)]
+    yield Figure("notebook 00 executes", median(lambda: seconds(lambda: executed(course()[0])), 3),
+                 "s", most=8, note="kernel start included")
 
 
-def schedules(count: int = 20_000) -> list[Figure]:
-    """Seeded schedules under faults, every invariant judged, on all cores."""
+def schedules(count: int = 20_000) -> Iterator[Figure]:
+    """Seeded schedules under faults, every invariant judged, on all cores (or joblib's backend)."""
+    import joblib  # noqa: F401
+
     from kafka_internals.cluster.schedules import verdict
     from kafka_internals.sim.search import joblib_map, search
 
@@ -221,12 +215,39 @@ def schedules(count: int = 20_000) -> list[Figure]:
     took = seconds(lambda: found.extend(search(verdict, range(count), joblib_map())))
     for one in found[:5]:
         print(f"  seed {one.seed}: {one.failure}")
-    return [Figure(f"{count} schedules, {count / took:.0f} a second: violations", len(found), "",
-                   most=0)]
+    yield Figure(f"violations in {count} schedules", len(found), "", most=0,
+                 note=f"{count / took:.0f} schedules a second")
 
 
-MEASURES = {measure.__name__: measure for measure in (
-    encode, carry, engine, why, film, start, notebook, schedules)}
+MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
+    "bytes": (kafka_python, aiokafka, carry), "engine": (engine,), "fork": (fork,), "why": (why,),
+    "film": (film,), "import": (start,), "notebook": (notebook,),
+    "player": (bench_player.figures,), "schedules": (schedules,)}
+
+
+def _versions() -> str:
+    def one(name: str) -> str:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            return f"no {name}"
+    return ", ".join(map(one, LIBRARIES))
+
+
+def _measure(name: str, act: Callable[[], Iterator[Figure]]) -> bool:
+    """Print the figures as they come; True where every goal is met."""
+    met = True
+    try:
+        for figure in act():
+            print(figure, flush=True)
+            met = met and figure.met
+    except ImportError as error:
+        print(f"{name}: needs {error.name}, which is not installed")
+        return False
+    except Missing as missing:
+        print(f"{name}: {missing}")
+        return False
+    return met
 
 
 def main(argv: list[str]) -> int:
@@ -235,23 +256,17 @@ def main(argv: list[str]) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"which (default: all of {', '.join(MEASURES)})")
-    parser.add_argument("--schedules", type=int, default=20_000, help="how many (default: 20000)")
+    parser.add_argument("--schedules", type=int, default=20_000, metavar="N",
+                        help="how many schedules (default: 20000)")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.names if name not in MEASURES]:
         parser.error(f"there is no figure {unknown[0]!r}; there is {', '.join(MEASURES)}")
-    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {ROUNDS} rounds")
-    met = True
-    for name in asked.names or MEASURES:
-        try:
-            figures = schedules(asked.schedules) if name == "schedules" else MEASURES[name]()
-        except ImportError as error:
-            print(f"{name}: needs {error.name}, which is not installed")
-            met = False
-            continue
-        for figure in figures:
-            print(figure, flush=True)
-            met = met and figure.met
-    return 0 if met else 1
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs; {_versions()}")
+    print(f"Medians of {ROUNDS} interleaved rounds, where a line says nothing else.", flush=True)
+    counted = partial(schedules, asked.schedules)
+    met = [_measure(name, counted if act is schedules else act)
+           for name in asked.names or MEASURES for act in MEASURES[name]]
+    return 0 if all(met) else 1
 
 
 if __name__ == "__main__":

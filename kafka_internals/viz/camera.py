@@ -43,8 +43,10 @@ class Look:
     """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""
 
     def __init__(self, run: Any, changes: list[Change], messages: list[Message],
-                 said: list[Message], arrived: list[Message], width: int = STAGE) -> None:
+                 said: list[Message], arrived: list[Message], kept: dict[str, Any],
+                 width: int = STAGE) -> None:
         self._run, self.width = run, width      # of the stage, in units
+        self.kept = kept                        # parts drawn before, for `Canvas.part`
         self.arrived = arrived                  # messages that have come by this event
         self.event, self.now_us = run.world.event, run.world.now_us
         self.changes = changes                  # of this event
@@ -179,6 +181,7 @@ class Camera:
         self._changes = 0
         self._on_their_way: list[Message] = []
         self._arrived: list[Message] = []
+        self._kept: dict[str, Any] = {}
 
     def attach(self, run: Any) -> None:
         """Look after every event of this run from now on."""
@@ -193,7 +196,7 @@ class Camera:
         if not self._first <= event <= self._last:
             return
         look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
-                    self._width)
+                    self._kept, self._width)
         scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
         watched = tuple(self._run.current(*pair) for pair in self._watch)
         self._keep(Shot(event, world.now_us, scenes, self._waits(look, scenes), watched))

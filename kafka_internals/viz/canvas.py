@@ -7,13 +7,16 @@ can move it. `ask` is the question a click means, `inspect` what the inspector t
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from kafka_internals.viz.theme import STATIC, class_words, colour_of
 
 SHAPES = json.loads((STATIC / "shapes.json").read_text(encoding="utf-8"))
+KNOWN = frozenset(SHAPES["numbers"] + SHAPES["other"])
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 Ask = tuple[str, str]                       # (subject, attribute)
 STATE_WORDS = {                             # states that a legend explains beside the tones
     "batch uncommitted": "not committed",
@@ -29,8 +32,7 @@ STATE_WORDS = {                             # states that a legend explains besi
 
 def fingerprint(value: Any) -> str:
     """Twelve hex digits that stand for a JSON value, the same on every machine."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256(CANONICAL(value).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class Canvas:
@@ -53,13 +55,37 @@ class Canvas:
         if key in self.shapes:
             raise ValueError(f"two shapes are called {key!r}: add what tells them apart to the key")
         shape: dict[str, Any] = {"k": kind, "c": " ".join(class_words(look)), "z": z}
-        shape |= {a: _short(v) for a, v in values.items() if v is not None}
-        if unknown := set(shape) - set(SHAPES["numbers"]) - set(SHAPES["other"]):
-            raise ValueError(f"{key!r} has {sorted(unknown)}; a shape knows {SHAPES['numbers']}")
-        extra = {"p": 1 if phase else None, "a": list(ask) if ask else None, "g": self._group,
-                 "i": self._keep(inspect), "n": name or (inspect or {}).get("title")}
-        self.shapes[key] = shape | {a: v for a, v in extra.items() if v is not None}
-        self._note(look)
+        if not KNOWN.issuperset(values):
+            raise ValueError(f"{key!r} has {sorted(values.keys() - KNOWN)}; a shape knows "
+                             f"{SHAPES['numbers']}")
+        values |= {"p": 1 if phase else None, "a": list(ask) if ask else None, "g": self._group,
+                   "i": self._keep(inspect), "n": name or (inspect or {}).get("title")}
+        for attribute, value in values.items():
+            if value is not None:
+                shape[attribute] = _short(value) if type(value) is float else value
+        self.shapes[key] = shape
+        for word, chip in _explained(look):
+            self.meanings.setdefault(word, chip)
+
+    def part(self, kept: dict[str, tuple], key: str, draw: Callable[..., None],
+             *args: Any) -> None:
+        """What `draw(canvas, *args)` draws; with the arguments of last time, what it drew then.
+
+        Most of a picture stands still from one event to the next.
+        """
+        before = kept.get(key)
+        if before is None or before[0] != args:
+            fresh = type(self)(self.question, size=self.size, words=self.words)
+            draw(fresh, *args)
+            kept[key] = before = args, fresh
+        one = before[1]
+        if taken := self.shapes.keys() & one.shapes.keys():
+            raise ValueError(f"part {key!r} has shapes that are there already: {sorted(taken)}")
+        self.shapes |= one.shapes
+        self.details |= one.details
+        self.meanings = one.meanings | self.meanings
+        if one.words is not self.words:
+            self.words = one.words | self.words
 
     def rect(self, key, x, y, w, h, look, r=0, z=2, **more) -> None:
         self.add("rect", key, look, z=z, x=x, y=y, w=w, h=h, r=r, **more)
@@ -104,7 +130,7 @@ class Canvas:
     def means(self, look: str, word: str) -> None:
         """Add a chip to the legend by hand: its look words and what they mean."""
         self.meanings[word] = look
-        self.words[word] = word
+        self.words = self.words | {word: word}
 
     def _keep(self, details: dict | None) -> str | None:
         if not details:
@@ -115,13 +141,17 @@ class Canvas:
         self.details[mark] = details
         return mark
 
-    def _note(self, look: str) -> None:
-        words = look.split()
-        for tone in filter(colour_of, words):
-            self.meanings.setdefault(tone, f"batch {tone} committed")
-        for state in STATE_WORDS:
-            if set(state.split()) <= set(words):
-                self.meanings.setdefault(state, state)
+
+@cache
+def _explained(look: str) -> tuple[tuple[str, str], ...]:
+    """(tone or state, look of its chip) of everything in these look words that a legend explains.
+
+    Asked for each shape of each frame, over a few dozen different looks.
+    """
+    words = look.split()
+    tones = ((tone, f"batch {tone} committed") for tone in filter(colour_of, words))
+    return (*tones, *((state, state) for state in STATE_WORDS
+                      if set(state.split()) <= set(words)))
 
 
 def legend_of(canvases: Iterable[Canvas]) -> list[list[str]]:
@@ -144,8 +174,6 @@ def legend_of(canvases: Iterable[Canvas]) -> list[list[str]]:
             for name in sorted(meanings, key=rank)]
 
 
-def _short(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
+def _short(value: float) -> float | int:
     rounded = round(value, 1)
     return int(rounded) if rounded.is_integer() else rounded

@@ -35,8 +35,10 @@ def delta(frames: Iterable[Frame]) -> list[Frame]:
 
 
 def _changed(old: dict | None, new: dict) -> dict:
-    if old is None or old is new:
-        return {} if old is new else new
+    if old is None:
+        return new
+    if old == new:
+        return {}
     return ({a: v for a, v in new.items() if a not in old or old[a] != v}
             | {a: None for a in old if a not in new})
 

@@ -59,7 +59,8 @@ def replica_view(look: Look, partition: Any, whose: Any) -> Scene:
     _isr(scene, own, ys)
     first = max(0, max(seen.log_end_offset or 0 for seen in rows) - layout.cells)
     for seen in rows:
-        _row(scene, layout, partition, seen, ys[seen.broker], first, own)
+        scene.part(look.kept, f"{whose.name} {seen.broker}", _row, layout, partition, seen,
+                   ys[seen.broker], first, own.broker)
     if layout.near:
         _messages(scene, look, whose, partition, ys)
     scene.caption(_say(look, partition, own, rows))
@@ -87,7 +88,7 @@ def _isr(scene: Scene, own: Any, ys: dict[int, float]) -> None:
 
 
 def _row(scene: Scene, layout: Layout, partition: TopicPartition, seen: ReplicaSeen, y: float,
-         first: int, own: Any) -> None:
+         first: int, own: int) -> None:
     key, subject, down = f"b{seen.broker}", replica_name(partition, seen.broker), seen.state in DOWN
     role = "dead" if down else "leader" if seen.role == "leader" else "follower"
     label = STATES.get(seen.state, seen.state) or seen.role
@@ -124,10 +125,10 @@ def _before(scene: Scene, key: str, x: float, y: float, text: str, ask: tuple[st
     scene.text(f"{key}/text", x + 6, y, text, "s12 w6 soft", ask=ask)
 
 
-def _asks_for_end(partition: TopicPartition, seen: ReplicaSeen, own: Any) -> tuple[str, str]:
+def _asks_for_end(partition: TopicPartition, seen: ReplicaSeen, own: int) -> tuple[str, str]:
     """The end of a log that only a leader's belief tells is asked of that belief."""
-    if seen.batches is None and seen.broker != own.broker:
-        return replica_name(partition, own.broker), f"remote_log_end_offset.{seen.broker}"
+    if seen.batches is None and seen.broker != own:
+        return replica_name(partition, own), f"remote_log_end_offset.{seen.broker}"
     return replica_name(partition, seen.broker), "log_end_offset"
 
 

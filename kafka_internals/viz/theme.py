@@ -42,6 +42,7 @@ def palette(scheme: str) -> dict[str, str]:
     return TOKENS["colour"][scheme]
 
 
+@cache
 def colour_of(tone: str) -> str | None:
     """Which of c1..c6 a tone takes: "epoch-7" takes c1 again; None for a word that is no tone."""
     if tone in TOKENS["tones"]["named"]:
@@ -91,11 +92,12 @@ def _tone_rule(colour: str, tones: list[str]) -> str:
     return ",".join(f".ki-{tone}" for tone in tones) + f"{{{body}}}"
 
 
-def class_words(words: str) -> list[str]:
+@cache
+def class_words(words: str) -> tuple[str, ...]:
     """Look words as the stylesheet knows them: a tone's number folded into 1..6."""
-    return [f"{word.rpartition('-')[0]}-{colour[1:]}"
-            if (colour := colour_of(word)) and word not in TOKENS["tones"]["named"] else word
-            for word in words.split()]
+    return tuple(f"{word.rpartition('-')[0]}-{colour[1:]}"
+                 if (colour := colour_of(word)) and word not in TOKENS["tones"]["named"] else word
+                 for word in words.split())
 
 
 # -- what a shape looks like, followed in Python ------------------------------------------------

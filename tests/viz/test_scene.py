@@ -19,8 +19,9 @@ def test_every_helper_draws_only_looks_that_the_stylesheet_knows():
 
 def test_every_public_helper_is_in_the_gallery(monkeypatch):
     called = set()
+    no_helpers = "caption", "means", "legend", "part"
     helpers = [name for name in dir(Scene) if not name.startswith("_")
-               and callable(getattr(Scene, name)) and name not in ("caption", "means", "legend")]
+               and callable(getattr(Scene, name)) and name not in no_helpers]
     for name in helpers:
         def spy(self, *given, _name=name, _real=getattr(Scene, name), **more):
             called.add(_name)
@@ -35,6 +36,33 @@ def test_a_key_is_given_once():
     scene.text("a", 0, 0, "one")
     with pytest.raises(ValueError, match="two shapes are called 'a'"):
         scene.text("a", 0, 0, "two")
+
+
+def _one_batch(scene, offset, tone):
+    details = {"title": f"offset {offset}", "where": "log", "fields": []}
+    scene.means(f"chip {tone}", "a word of its own")
+    scene.log("log", 100, 100).batch(offset, offset, tone, inspect=details)
+
+
+def test_a_part_is_drawn_anew_only_where_its_arguments_changed():
+    kept, scenes = {}, [Scene("leader epoch") for _ in range(4)]
+    for scene, offset in zip(scenes, (1, 1, 2, 1), strict=True):
+        scene.part(kept, "the log", _one_batch, offset, "epoch-3")
+    plain = Scene("leader epoch")
+    _one_batch(plain, 1, "epoch-3")
+    key = "log/batch/epoch-3/1"
+    assert scenes[1].shapes[key] is scenes[0].shapes[key] is not scenes[3].shapes[key]
+    assert key not in scenes[2].shapes
+    for scene in (scenes[0], scenes[1], scenes[3]):
+        assert (scene.shapes, scene.details, scene.legend()) == \
+            (plain.shapes, plain.details, plain.legend())
+
+
+def test_a_part_takes_no_key_that_is_taken():
+    scene = Scene()
+    scene.part({}, "one", _one_batch, 1, "epoch-1")
+    with pytest.raises(ValueError, match="part 'two' has shapes.*log/batch/epoch-1/1"):
+        scene.part({}, "two", _one_batch, 1, "epoch-1")
 
 
 def test_what_no_shape_knows_is_refused():

@@ -39,6 +39,13 @@ def test_a_film_is_the_same_every_time(films, name):
 
 
 @pytest.mark.parametrize("name", FILMED)
+def test_a_film_is_the_same_where_every_part_is_drawn_anew(films, monkeypatch, name):
+    monkeypatch.setattr(Scene, "part", lambda self, kept, key, draw, *args: draw(self, *args))
+    drawn, cluster, subject, options = FILMED[name]
+    assert drawn.data(cluster, subject, **options) == films[name]
+
+
+@pytest.mark.parametrize("name", FILMED)
 def test_a_film_is_small_and_so_is_its_picture(films, name):
     assert len(encode.pack(films[name])) <= 100_000
     assert len(svg.picture(films[name]).encode()) <= 15_000

@@ -110,7 +110,7 @@ class EventLog {
       b.append(make("span", "", text));
       li.append(b);
       this.el.append(li);
-      return { id, li, b };
+      return { id, li, b, look: "" };
     });
     this.el.addEventListener("keydown", e => this.walk(e));
   }
@@ -124,16 +124,25 @@ class EventLog {
     to.focus();
   }
 
-  show(reel, i) {
-    const event = reel.frames[i].event;
+  // The picture is painted first: a long list of events costs as much again.
+  follow(reel, i) {
+    const waits = Boolean(this.next);
+    this.next = [reel, i];
+    if (!waits) requestAnimationFrame(() => setTimeout(() => this.show()));
+  }
+
+  show() {
+    const [reel, i] = this.next, { event } = reel.frames[i];
+    this.next = null;
     let current = null;
-    for (const { id, li, b } of this.rows) {
-      const look = reel.holds(i, id) ? "ki-here" : id > event ? "ki-future" : "";
-      if (li.className !== look) li.className = look;
-      b.tabIndex = -1;
-      if (id <= event) current = { li, b };
+    for (const row of this.rows) {
+      const look = reel.holds(i, row.id) ? "ki-here" : row.id > event ? "ki-future" : "";
+      if (row.look !== look) row.li.className = row.look = look;
+      if (row.id <= event) current = row;
     }
-    (current ?? this.rows[0] ?? { b: {} }).b.tabIndex = 0;
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = (current ?? this.rows[0])?.b;
+    if (this.stop) this.stop.tabIndex = 0;
     if (!current) return void (this.el.scrollTop = 0);
     const { offsetTop, offsetHeight } = current.li;           // in view, and no row cut at the top
     const least = offsetTop + 2 * offsetHeight - this.el.clientHeight;

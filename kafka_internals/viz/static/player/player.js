@@ -89,7 +89,7 @@ class Player {
                               make("span", "", `${cursor + 1}/${reel.last + 1}`));
     this.root.dataset.step = cursor;
     this.scrubber.show(cursor);
-    this.log.show(reel, cursor);
+    this.log.follow(reel, cursor);
     this.tip.hidden = true;
     this.panel();
   }
