@@ -36,6 +36,7 @@ SEND_RULE = "a batch goes when it is full, lingered or flushed, or with one that
 RECEIPT_RULE = "a record is answered with its batch"
 PLACE_RULE = "partition = the one given, else by the key's murmur2 hash, else the sticky one"
 BACK_RULE = "a retriable error puts a batch back, one that was too large in smaller ones"
+CALL_RULE = "a call of send() begins when the one before it has returned"
 JOIN_RULE = "a record joins the last batch of its partition"
 
 
@@ -43,14 +44,14 @@ class ProducerRecord:
     """One record and what became of it. `state`: "waiting", "acknowledged" or "failed"."""
 
     __slots__ = ("subject", "topic", "key", "value", "headers", "partition", "timestamp_ms",
-                 "created_ms", "state", "placed", "offset", "error", "request", "batch")
+                 "called_ms", "state", "placed", "offset", "error", "request", "batch")
 
     def __init__(self, subject: str, topic: str, key: bytes | None, value: bytes | None,
-                 headers: tuple, partition: int | None, timestamp_ms: int | None,
-                 now_ms: int) -> None:
+                 headers: tuple, partition: int | None, timestamp_ms: int | None) -> None:
         self.subject, self.topic, self.key, self.value = subject, topic, key, value
         self.headers, self.partition, self.timestamp_ms = headers, partition, timestamp_ms
-        self.created_ms, self.state = now_ms, "waiting"
+        self.called_ms: int | None = None          # when its send() began to block
+        self.state = "waiting"
         self.placed: TopicPartition | None = None
         self.offset: int | None = None
         self.error: ApiException | None = None
@@ -59,12 +60,16 @@ class ProducerRecord:
 
 
 class ReceiptSnapshot(NamedTuple):
-    """One record's way, from "waiting" to "acknowledged" or "failed"."""
+    """One record's way, from "waiting" to "acknowledged" or "failed".
+
+    `called_ms` is when its `send()` began to block; None where it did not, or has not yet.
+    """
 
     state: str
     partition: TopicPartition | None
     offset: int | None
     error: str | None
+    called_ms: int | None
     waits: tuple[Wait, ...]
 
 
@@ -82,7 +87,7 @@ class KafkaProducer:
     def __init__(self, client_id: str, bootstrap: tuple[int, ...], config: Any,
                  dice: Callable[[str], Callable[[int], int]]) -> None:
         self.client_id, self.config = client_id, config
-        self.network = NetworkClient(client_id, bootstrap, config, dice("back-off"))
+        self.network = NetworkClient(client_id, bootstrap, config, dice)
         self.records: list[ProducerRecord] = []
         self._accumulator = RecordAccumulator(config["batch.size"], config["linger.ms"])
         self._dice, self._partitioners = dice, {}
@@ -95,8 +100,7 @@ class KafkaProducer:
              partition: int | None, timestamp_ms: int | None, now_ms: int) -> list:
         """Take a record; what becomes of it is told under the subject of `records[-1]`."""
         subject = f"{self.client_id}#{len(self.records) + 1}"
-        record = ProducerRecord(subject, topic, key, value, headers, partition, timestamp_ms,
-                                now_ms)
+        record = ProducerRecord(subject, topic, key, value, headers, partition, timestamp_ms)
         self.records.append(record)
         effects = [Changed(subject, "state", None, "waiting", JOIN_RULE)]
         effects += self.network.add_topic(topic, ((subject, "state"),))
@@ -127,17 +131,22 @@ class KafkaProducer:
 
     def _place(self, now_ms: int) -> list:
         """Let records join batches, in order: one that waits for metadata holds up the rest."""
-        effects = []
+        effects, before = [], None
         while self._unplaced:
             record = self._unplaced[0]
             count = self.network.partition_counts.get(record.topic)
             if count is None or (record.partition is not None and record.partition >= count):
-                if now_ms - record.created_ms < self.config["max.block.ms"]:
+                if record.called_ms is None:
+                    record.called_ms = now_ms
+                    effects.append(Changed(record.subject, "called_ms", None, now_ms, CALL_RULE,
+                                           (before or (record.subject, "state"),)))
+                if now_ms - record.called_ms < self.config["max.block.ms"]:
                     break
                 effects += self._fail(self._unplaced.popleft(), TimeoutException(
                     self._not_in_metadata(record, count)), ())
-                continue
-            effects += self._join(self._unplaced.popleft(), count, now_ms)
+            else:
+                effects += self._join(self._unplaced.popleft(), count, now_ms)
+            before = (record.subject, "partition" if record.placed else "state")
         return effects
 
     def _not_in_metadata(self, record: ProducerRecord, count: int | None) -> str:
@@ -348,8 +357,8 @@ class KafkaProducer:
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do."""
         due = [self.network.next_deadline_ms(), self._accumulator.next_deadline_ms(now_ms)]
-        if self._unplaced:
-            due.append(self._unplaced[0].created_ms + self.config["max.block.ms"])
+        if self._unplaced:                         # the first of them has been called
+            due.append(self._unplaced[0].called_ms + self.config["max.block.ms"])
         timeout_ms = self.config["delivery.timeout.ms"]
         due += [queue[0].created_ms + timeout_ms
                 for queue in self._accumulator.queues.values() if queue]
@@ -372,14 +381,15 @@ class KafkaProducer:
         """One record, frozen."""
         error = record.error and record.error.error_name
         return ReceiptSnapshot(record.state, record.placed, record.offset, error,
-                               self._waits(record))
+                               record.called_ms, self._waits(record))
 
     def _waits(self, record: ProducerRecord) -> tuple[Wait, ...]:
         if record.state != "waiting":
             return ()
         if record.placed is None:
-            return (Wait("state", self.client_id, f"leader.{record.topic}-0", 0,
-                         record.created_ms + self.config["max.block.ms"]),)
+            called_ms = record.called_ms
+            until_ms = None if called_ms is None else called_ms + self.config["max.block.ms"]
+            return (Wait("state", self.client_id, f"leader.{record.topic}-0", 0, until_ms),)
         give_up_ms = record.batch.created_ms + self.config["delivery.timeout.ms"]
         if record.batch in self._in_flight_batches:
             return (Wait("state", record.request, "answer", None, give_up_ms),)

@@ -35,8 +35,9 @@ class NetworkClient:
     """One client's connections and its knowledge of the cluster."""
 
     def __init__(self, client_id: str, bootstrap: tuple[int, ...], config: Any,
-                 draw: Callable[[int], int]) -> None:
-        self.client_id, self._config, self._draw = client_id, config, draw
+                 dice: Callable[[str], Callable[[int], int]]) -> None:
+        self.client_id, self._config = client_id, config
+        self._jitter, self._first_asked = dice("back-off"), dice("least loaded node")
         self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
         self.brokers = bootstrap
         self.leaders: dict[TopicPartition, Leadership] = {}
@@ -138,17 +139,17 @@ class NetworkClient:
         """Exponential, with a fifth of jitter to either side (KIP-144, KIP-580)."""
         longest_ms = max(self._config[base], self._config[limit])
         wait_ms = min(self._config[base] << min(failures, 20), longest_ms)
-        return wait_ms * (800 + self._draw(401)) // 1000
+        return wait_ms * (800 + self._jitter(401)) // 1000
 
     def retry_backoff_ms(self, attempts: int) -> int:
         """How long a batch or a lookup waits before its next attempt."""
         return self._backoff_ms("retry.backoff.ms", "retry.backoff.max.ms", attempts)
 
     def timed_out(self, now_ms: int) -> list[int]:
-        """Brokers whose oldest request has waited for `request.timeout.ms`."""
+        """Brokers whose oldest request has waited longer than `request.timeout.ms`."""
         limit_ms = now_ms - self._config["request.timeout.ms"]
         return [to for to, queue in sorted(self._in_flight.items())
-                if queue and queue[0].sent_ms <= limit_ms]
+                if queue and queue[0].sent_ms < limit_ms]
 
     def give_up(self, broker: int, now_ms: int) -> tuple[list, list[InFlight], tuple]:
         """Close a connection that does not answer: the effect, what was in flight, the reads."""
@@ -178,10 +179,13 @@ class NetworkClient:
         return self._metadata_wanted and self._metadata_request is None and \
             now_ms >= self._metadata_not_before_ms
 
-    def _load(self, broker: int) -> tuple:
-        """Least is an open connection with little in flight, then one that failed long ago."""
-        return (broker not in self._answers, self.in_flight_to(broker),
-                self.reachable_from_ms(broker), broker)
+    def _least_loaded(self, brokers: list[int]) -> int:
+        """An open connection with little in flight, else one that failed long ago; the dice
+        choose among equals, so that not every client asks the same broker."""
+        first = self._first_asked(len(brokers))
+        return min(brokers[first:] + brokers[:first], key=lambda broker: (
+            broker not in self._answers, self.in_flight_to(broker),
+            self.reachable_from_ms(broker)))
 
     def refresh_metadata(self, now_ms: int) -> list:
         """Ask the least loaded broker that can be reached, if something is wanted."""
@@ -193,7 +197,7 @@ class NetworkClient:
         reachable = [to for to in self.brokers if self.can_send(to, now_ms)]
         if not reachable:
             return []
-        to = min(reachable, key=self._load)
+        to = self._least_loaded(reachable)
         effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
                             ((self.client_id, "topics"), *self._metadata_reads))
         self._metadata_request = self._in_flight[to][-1].request.id
@@ -238,8 +242,8 @@ class NetworkClient:
     # -- time ---------------------------------------------------------------------------------
     def next_deadline_ms(self) -> int | None:
         """When a request times out, a broker may be tried again, or metadata may be asked."""
-        timeout_ms = self._config["request.timeout.ms"]
-        due = [queue[0].sent_ms + timeout_ms for queue in self._in_flight.values() if queue]
+        late_ms = self._config["request.timeout.ms"] + 1
+        due = [queue[0].sent_ms + late_ms for queue in self._in_flight.values() if queue]
         if self._metadata_wanted and self._metadata_request is None:
             reachable = min(self._reconnect.get(to, (0, 0))[1] for to in self.brokers)
             due.append(max(reachable, self._metadata_not_before_ms))

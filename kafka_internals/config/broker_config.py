@@ -15,6 +15,8 @@ ISR, ELECTIONS, PLACES = "changes of the in-sync set come", "elections come", "r
 
 # fmt: off
 BROKER_CONFIG = ConfigDef("broker", (
+    ConfigKey("fetch.max.bytes", INT, 57_671_680, Range.at_least(1024),
+              "bytes of one answer to a fetch, whatever was asked for"),
     ConfigKey("replica.fetch.wait.max.ms", INT, 500, None,
               "how long a leader may hold a follower's fetch that finds nothing"),
     ConfigKey("replica.fetch.min.bytes", INT, 1, None,

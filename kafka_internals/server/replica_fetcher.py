@@ -54,7 +54,7 @@ class ReplicaFetcher:
                   for p in ready))
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request
-        self._due_ms = now_ms + config["replica.socket.timeout.ms"]
+        self._due_ms = now_ms + config["replica.socket.timeout.ms"] + 1
         return [Changed(request.id, "asked", None, str(body), ASK_RULE, tuple(reads)),
                 Send(self.leader, request)]
 

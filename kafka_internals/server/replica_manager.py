@@ -15,10 +15,12 @@ from kafka_internals.errors import (
     InvalidRequiredAcksException,
     NotLeaderOrFollowerException,
     UnknownTopicOrPartitionException,
+    UnsupportedVersionException,
 )
 from kafka_internals.messages import Request
 from kafka_internals.messages.fetch import FetchRequest, PartitionData
 from kafka_internals.messages.list_offsets import (
+    EARLIEST_TIMESTAMP,
     LATEST_TIMESTAMP,
     ListOffsetsPartitionResponse,
     ListOffsetsRequest,
@@ -156,6 +158,8 @@ class ReplicaManager:
                             ACKS_RULE.get(body.acks, ERROR_RULE), reads)
 
     def _fetch(self, request: Request, now_ms: int) -> list:
+        if request.body.max_bytes > (limit := self._config["fetch.max.bytes"]):
+            request = request._replace(body=request.body._replace(max_bytes=limit))
         body, effects = request.body, []
         results = self.read(body)
         failed = any(data.error != "NONE" for data in results)
@@ -227,6 +231,8 @@ class ReplicaManager:
             try:
                 partition = self._partition(asked.partition)
                 partition.ensure_leader(asked.current_leader_epoch)
+                if asked.timestamp not in (LATEST_TIMESTAMP, EARLIEST_TIMESTAMP):
+                    raise UnsupportedVersionException(f"timestamp {asked.timestamp}")
             except ApiException as error:
                 found.append(ListOffsetsPartitionResponse(asked.partition, error.error_name))
                 continue

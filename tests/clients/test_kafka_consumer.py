@@ -3,6 +3,7 @@
 import pytest
 
 from kafka_internals.errors import (
+    InvalidRequestException,
     KafkaException,
     NoOffsetForPartitionException,
     OffsetOutOfRangeException,
@@ -118,6 +119,7 @@ def test_a_missing_position_is_told_although_another_partition_has_records(consu
 
 def test_an_offset_out_of_range_starts_over_as_the_policy_says(consuming):
     talk = reading(consuming(auto_offset_reset="earliest"), position=50)
+    talk.call("poll", 1_000)
     answer(talk, talk.take(), error="OFFSET_OUT_OF_RANGE")
     assert talk.core.position(tp(0)) is None
     offsets(talk, 8)
@@ -289,17 +291,52 @@ def test_a_position_that_is_kept_stays(consuming):
 
 def test_not_leader_refreshes_metadata_and_asks_the_new_leader(consuming):
     talk = reading(consuming(), 1, position=3)
-    talk.at(500)
+    talk.at(500).call("poll", 1_000)
     answer(talk, talk.take(), error="NOT_LEADER_OR_FOLLOWER")
     talk.answer_metadata(2)
-    assert talk.at(600).take_all() == ["2: fetch orders-0 at 3"]
+    assert talk.take_all() == ["1: fetch orders-0 at 3", "2: fetch orders-0 at 3"]
 
 
-def test_a_newer_epoch_than_the_brokers_is_tried_again_without_asking_for_metadata(consuming):
+def test_an_error_waits_in_the_buffer_until_a_poll_looks_at_it(consuming):
+    talk = reading(consuming(), 1, position=3)
+    answer(talk, talk.at(500).take(), error="NOT_LEADER_OR_FOLLOWER")
+    assert not talk.at(5_000).sent
+    talk.call("poll", 0)
+    assert talk.take_all() == ["1: metadata of orders", "1: fetch orders-0 at 3"]
+
+
+@pytest.mark.parametrize("error, asks", [
+    ("NOT_LEADER_OR_FOLLOWER", True), ("REPLICA_NOT_AVAILABLE", True),
+    ("KAFKA_STORAGE_ERROR", True), ("FENCED_LEADER_EPOCH", True), ("OFFSET_NOT_AVAILABLE", True),
+    ("UNKNOWN_TOPIC_OR_PARTITION", True), ("UNKNOWN_TOPIC_ID", True),
+    ("INCONSISTENT_TOPIC_ID", True),
+    ("UNKNOWN_LEADER_EPOCH", False), ("UNKNOWN_SERVER_ERROR", False)])
+def test_these_errors_of_a_fetch_are_followed_by_the_next_at_once(consuming, error, asks):
     talk = reading(consuming(), 1)
-    answer(talk, talk.take(), error="UNKNOWN_LEADER_EPOCH")
-    assert not talk.sent
-    assert talk.at(100).take_all() == ["1: fetch orders-0 at 0"]
+    talk.at(500).call("poll", 1_000)
+    answer(talk, talk.take(), error=error)
+    assert talk.take_all() == ["1: metadata of orders"] * asks + ["1: fetch orders-0 at 0"]
+
+
+@pytest.mark.parametrize("error, raised, told", [
+    ("CORRUPT_MESSAGE", KafkaException, "corrupt message when fetching offset 7 .* orders-0"),
+    ("INVALID_REQUEST", InvalidRequestException, "orders-0: INVALID_REQUEST")])
+def test_these_errors_of_a_fetch_are_raised_by_poll(consuming, error, raised, told):
+    talk = reading(consuming(), position=7)
+    answer(talk, talk.take(), error=error)
+    with pytest.raises(raised, match=told):
+        poll(talk)
+
+
+def test_a_lookup_whose_connection_is_lost_is_tried_again_after_the_back_off(consuming):
+    talk = consuming(retry_backoff_ms=700)
+    talk.call("assign", (tp(0),))
+    talk.answer_metadata(2)
+    talk.take()
+    talk.at(1_000).disconnect(2)
+    talk.answer_metadata(3)
+    assert not talk.at(1_699).sent
+    assert talk.at(1_700).take_all() == ["3: list offsets: end of orders-0"]
 
 
 def test_a_lost_connection_is_followed_by_the_same_fetch(consuming):
@@ -314,7 +351,7 @@ def test_a_lost_connection_is_followed_by_the_same_fetch(consuming):
 def test_a_fetch_without_an_answer_closes_the_connection(consuming):
     talk = reading(consuming(request_timeout_ms=2_000))
     talk.take()
-    assert talk.at(1_999).closed == []
-    assert talk.at(2_000).closed == [1]
+    assert talk.at(2_000).closed == []
+    assert talk.at(2_001).closed == [1]
     talk.answer_metadata(1)
-    assert talk.at(2_050).take_all() == ["1: fetch orders-0 at 0"]
+    assert talk.at(2_051).take_all() == ["1: fetch orders-0 at 0"]

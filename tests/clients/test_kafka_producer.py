@@ -109,6 +109,18 @@ def test_what_metadata_does_not_show_fails_after_max_block(producing, partition,
     assert isinstance(record.error, TimeoutException) and told in str(record.error)
 
 
+def test_the_next_call_of_send_begins_where_the_one_before_it_gave_up(producing):
+    talk = producing(max_block_ms=500)
+    first, second = send(talk), send(talk)
+    assert (first.called_ms, second.called_ms) == (0, None)
+    talk.at(999).take_all()
+    assert (first.state, second.state, second.called_ms) == ("failed", "waiting", 500)
+    assert talk.changes[-1].subject == "client#2" and \
+        talk.changes[-1].reads == (("client#1", "state"),)
+    talk.at(1_000).take_all()
+    assert second.state == "failed"
+
+
 def test_acks_all_tells_each_record_its_offset(producing):
     talk = producing(linger_ms=5)
     records = [send(talk) for _ in range(3)]
@@ -220,7 +232,7 @@ def test_a_request_without_an_answer_closes_the_connection_and_is_sent_again(pro
     talk = ready(producing(linger_ms=0, request_timeout_ms=2_000, delivery_timeout_ms=10_000))
     record = send(talk)
     late = talk.take()
-    talk.at(talk.now_ms + 1_999)
+    talk.at(talk.now_ms + 2_000)
     assert talk.closed == []
     talk.at(talk.now_ms + 1)
     assert talk.closed == [1] and talk.take_all() == ["2: metadata of orders"]

@@ -5,12 +5,12 @@ import pytest
 from kafka_internals.clients.network_client import NetworkClient
 from kafka_internals.config import PRODUCER_CONFIG
 from kafka_internals.messages.metadata import MetadataResponse, PartitionMetadata
-from tests.clients.talk import tp
+from tests.clients.talk import no_luck, tp
 
 
-def client(topic="orders", draw=lambda n: n // 2, **configs) -> NetworkClient:
+def client(topic="orders", dice=no_luck, **configs) -> NetworkClient:
     config = PRODUCER_CONFIG.parse({name.replace("_", "."): v for name, v in configs.items()})
-    made = NetworkClient("client", (1, 2, 3), config, draw)
+    made = NetworkClient("client", (1, 2, 3), config, dice)
     if topic:
         made.add_topic(topic, ())
     return made
@@ -47,6 +47,11 @@ def test_the_least_loaded_broker_is_asked():
     for broker in (1, 1, 2):
         network.send(broker, "work", None, 0, "rule", (), 5)
     assert ask(network, 0)[0] == 3
+
+
+@pytest.mark.parametrize("drawn, asked", [(0, 1), (1, 2), (2, 3)])
+def test_the_dice_choose_among_equals(drawn, asked):
+    assert ask(client(dice=lambda purpose: lambda n: drawn), 0)[0] == asked
 
 
 def test_a_broker_whose_pipeline_is_full_is_not_asked():
@@ -142,7 +147,7 @@ def test_reconnecting_backs_off_and_an_answer_ends_that():
 
 @pytest.mark.parametrize("drawn, wait_ms", [(0, 80), (200, 100), (400, 120)])
 def test_the_jitter_is_a_fifth_to_either_side(drawn, wait_ms):
-    assert client(draw=lambda n: drawn).retry_backoff_ms(0) == wait_ms
+    assert client(dice=lambda purpose: lambda n: drawn).retry_backoff_ms(0) == wait_ms
 
 
 def test_a_disconnect_asks_for_metadata_and_gives_back_what_was_in_flight():
@@ -160,8 +165,8 @@ def test_the_oldest_request_decides_about_the_timeout():
     network.send(1, "old", None, 0, "rule", (), 5)
     network.send(1, "young", None, 900, "rule", (), 5)
     network.send(2, "young", None, 900, "rule", (), 5)
-    assert network.next_deadline_ms() == 1_000
-    assert network.timed_out(999) == [] and network.timed_out(1_000) == [1]
+    assert network.next_deadline_ms() == 1_001
+    assert network.timed_out(1_000) == [] and network.timed_out(1_001) == [1]
 
 
 def test_an_answer_to_what_was_given_up_is_nobodys():

@@ -136,9 +136,9 @@ def test_a_lost_connection_is_tried_again_after_the_back_off():
 @pytest.mark.parametrize("backoff_ms", [0, 1_000])
 def test_a_request_without_an_answer_is_given_up(backoff_ms):
     one = Follower(replica_socket_timeout_ms=2_000, replica_fetch_backoff_ms=backoff_ms)
-    assert one.fetcher.tick(1_999) == [] and one.fetcher.next_deadline_ms() == 2_000
+    assert one.fetcher.tick(2_000) == [] and one.fetcher.next_deadline_ms() == 2_001
     one.request = None
-    one.do(one.fetcher.tick(2_000))
-    assert one.closed == 1 and one.fetcher.next_deadline_ms() == 2_000 + backoff_ms
-    one.do(one.fetcher.tick(2_000 + backoff_ms))
+    one.do(one.fetcher.tick(2_001))
+    assert one.closed == 1 and one.fetcher.next_deadline_ms() == 2_001 + backoff_ms
+    one.do(one.fetcher.tick(2_001 + backoff_ms))
     assert one.asked() == "fetch orders-0 at 0"

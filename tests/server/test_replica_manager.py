@@ -36,7 +36,8 @@ class Broker:
     Answers to earlier requests are in `woken`, oldest first.
     """
 
-    def __init__(self, isr=(1, 2), replicas=(1, 2), disk=None, **configs) -> None:
+    def __init__(self, isr=(1, 2), replicas=(1, 2), disk=None, broker=None, **configs) -> None:
+        self.config = BROKER_CONFIG.parse(broker or {})
         config = TOPIC_CONFIG.parse({name.replace("_", "."): v for name, v in configs.items()})
         mine = (PartitionRegistration(replicas, isr, 1, 0),)
         topics = {"orders": TopicImage("orders", mine, config),
@@ -50,7 +51,7 @@ class Broker:
         self.count = 0
 
     def open(self, restarted: bool) -> None:
-        self.manager = ReplicaManager(1, self.disk, BROKER_CONFIG.parse({}), Rules(),
+        self.manager = ReplicaManager(1, self.disk, self.config, Rules(),
                                       iter(range(1, 100)).__next__)
         self.woken, self.effects = [], []
         self.manager.apply_image(self.image, 0, restarted, ())
@@ -59,8 +60,8 @@ class Broker:
         self.count += 1
         request = Request.of("c", self.count, body)
         replies = self._replies(self.manager.handle(request, now_ms))
-        mine = [reply for reply in replies if reply.request is request]
-        self.woken += [reply.body for reply in replies if reply.request is not request]
+        mine = [reply for reply in replies if reply.request.id == request.id]
+        self.woken += [reply.body for reply in replies if reply.request.id != request.id]
         return mine[0] if mine else None
 
     def tick(self, now_ms: int) -> list:
@@ -300,6 +301,17 @@ def test_nobody_waits_for_more_than_max_bytes():
     assert len(reply.body.partitions[0].records) == SIZE
 
 
+@pytest.mark.parametrize("max_wait_ms", [0, 500])
+def test_the_brokers_own_limit_bounds_an_answer_and_what_it_waits_for(max_wait_ms):
+    broker = Broker(broker={"fetch.max.bytes": 1_024})
+    for _ in range(2):
+        broker.produce((ORDERS, batch(size=600)))
+        broker.produce((RETURNS, batch(size=600)))
+    broker.follow(2), broker.follow(2, RETURNS)
+    reply = broker.fetch((ORDERS, 0), (RETURNS, 0), min_bytes=2_000, max_wait_ms=max_wait_ms)
+    assert [len(data.records) for data in reply.body.partitions] == [1_024, 0]
+
+
 def test_g_d_8_the_first_batch_comes_whole_and_nothing_else():
     broker = committed(2)
     broker.produce((RETURNS, batch()))
@@ -338,6 +350,11 @@ def test_latest_is_the_high_watermark_and_earliest_the_log_start(timestamp, offs
     broker.produce((ORDERS, batch()))
     body = broker.say(ListOffsetsRequest((ListOffsetsPartition(ORDERS, 0, timestamp),))).body
     assert (body.partitions[0].error, body.partitions[0].offset) == ("NONE", offset)
+
+
+def test_a_lookup_by_time_is_refused_by_name():
+    reply = Broker().say(ListOffsetsRequest((ListOffsetsPartition(ORDERS, 0, 1_767_225_600_000),)))
+    assert errors(reply) == ["UNSUPPORTED_VERSION"]
 
 
 @pytest.mark.parametrize("epoch, error", [(-1, "FENCED_LEADER_EPOCH"), (1, "UNKNOWN_LEADER_EPOCH")])
