@@ -38,6 +38,13 @@ class Message(NamedTuple):
         """Its correlation id as a picture shows it: "#17"."""
         return f"#{self.id.rpartition('.')[2]}"
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Sender and receiver as a sentence names them: ("producer-1", "broker 1")."""
+        sender, receiver = (name.replace("broker-", "broker ")
+                            for name in (self.sender, self.receiver))
+        return sender, receiver
+
 
 class Look:
     """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""

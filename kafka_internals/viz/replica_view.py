@@ -256,22 +256,17 @@ def _messages_say(look: Look, partition: TopicPartition) -> str | None:
     """What was sent in this event, or what has come."""
     for message in reversed(look.messages):
         if message.event == look.event and str(partition) in message.text:
-            who, to = _ends(message)
+            who, to = message.ends
             if message.lost:
                 return f"{_capital(who)} sends to {to}, and the message is lost."
             verb = "asks" if message.kind == "request" else "answers"
             return f"{_capital(who)} {verb} {to}: {message.text}."
     for message in look.arrived:
         if str(partition) in message.text:
-            who, to = _ends(message)
+            who, to = message.ends
             what = "request" if message.kind == "request" else "answer"
             return f"{_capital(who)}'s {what} {message.ident} reaches {to}: {message.text}."
     return None
-
-
-def _ends(message: Message) -> tuple[str, str]:
-    return (message.sender.replace("broker-", "broker "),
-            message.receiver.replace("broker-", "broker "))
 
 
 def _capital(text: str) -> str:

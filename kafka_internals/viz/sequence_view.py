@@ -73,5 +73,5 @@ def _say(look: Look, said: list[Message]) -> str:
     newest = said[-1]
     verb = "asks" if newest.kind == "request" else "answers"
     end = " The message is lost." if newest.lost else ""
-    sender = newest.sender[0].upper() + newest.sender[1:]
-    return f"{sender} {verb} {newest.receiver}: {newest.ident} {newest.text}.{end}"
+    sender, receiver = newest.ends
+    return f"{sender[0].upper()}{sender[1:]} {verb} {receiver}: {newest.ident} {newest.text}.{end}"
