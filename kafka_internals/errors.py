@@ -40,13 +40,24 @@ another broker may be the right one. Everything else goes to the application.
     |   +-- InvalidReplicaAssignmentException               39
     |   +-- InvalidConfigurationException                   40
     |   +-- InvalidRequestException                         42
+    |   +-- PolicyViolationException                        44
+    |   +-- OutOfOrderSequenceException                     45
+    |   +-- InvalidProducerEpochException                   47
+    |   +-- InvalidTxnStateException                        48
+    |   +-- TransactionCoordinatorFencedException           52
     |   +-- UnsupportedCompressionTypeException             76
     |   +-- InvalidRecordException                          87
     +-- ConfigException                               the client's own, never on the wire
+    +-- CorruptSnapshotException                      a broker's own, never on the wire
     +-- SerializationException
     +-- InvalidOffsetException
-        +-- NoOffsetForPartitionException
-        +-- LogTruncationException
+    |   +-- NoOffsetForPartitionException
+    |   +-- LogTruncationException
+    +-- OffsetsOutOfOrderException                    the log's own, never on the wire
+    +-- UnexpectedAppendOffsetException
+    +-- CorruptIndexException
+    +-- IndexOffsetOverflowException
+    +-- LogSegmentOffsetOverflowException
     IllegalStateException                             Java's own: a call at the wrong moment
 '''
 
@@ -71,7 +82,9 @@ _BY_CODE: dict[int, type[KafkaException]] = {}
 
 
 class ApiException(KafkaException):
-    """The request was refused."""
+    """The request was refused. `record_errors`: which records of a batch are to blame, and why."""
+
+    record_errors: tuple = ()
 
 
 class RetriableException(ApiException):
@@ -221,6 +234,28 @@ class InvalidRequestException(ApiException, code=42, error_name="INVALID_REQUEST
     """The request contradicts itself."""
 
 
+class PolicyViolationException(ApiException, code=44, error_name="POLICY_VIOLATION"):
+    """What was asked contradicts a policy of the topic or the cluster."""
+
+
+class OutOfOrderSequenceException(ApiException, code=45,
+                                  error_name="OUT_OF_ORDER_SEQUENCE_NUMBER"):
+    """The batch does not follow its producer's last one: something between them is missing."""
+
+
+class InvalidProducerEpochException(ApiException, code=47, error_name="INVALID_PRODUCER_EPOCH"):
+    """A newer incarnation of the producer, or a marker, has been here before."""
+
+
+class InvalidTxnStateException(ApiException, code=48, error_name="INVALID_TXN_STATE"):
+    """The producer's transaction is not in the state that this needs."""
+
+
+class TransactionCoordinatorFencedException(ApiException, code=52,
+                                            error_name="TRANSACTION_COORDINATOR_FENCED"):
+    """A newer coordinator of the same transactional id has written here before."""
+
+
 class UnsupportedCompressionTypeException(ApiException, code=76,
                                           error_name="UNSUPPORTED_COMPRESSION_TYPE"):
     """The records are compressed by a codec that cannot be used here."""
@@ -234,12 +269,16 @@ class ConfigException(KafkaException):
     """There is no such config, or it cannot have this value."""
 
 
+class CorruptSnapshotException(KafkaException):
+    """A snapshot of producer state cannot be believed: an older one and the log have to do."""
+
+
 class SerializationException(KafkaException):
     """A key or value could not be turned into bytes, or back."""
 
 
 class InvalidOffsetException(KafkaException):
-    """A consumer has no valid position in a partition and may not choose one itself."""
+    """An offset that may not stand here: a consumer's position, or the next entry of an index."""
 
 
 class NoOffsetForPartitionException(InvalidOffsetException):
@@ -248,6 +287,26 @@ class NoOffsetForPartitionException(InvalidOffsetException):
 
 class LogTruncationException(InvalidOffsetException):
     """The log that was read has been cut off before the consumer's position (KIP-320)."""
+
+
+class OffsetsOutOfOrderException(KafkaException):
+    """Batches that are to be appended together do not lie behind one another."""
+
+
+class UnexpectedAppendOffsetException(KafkaException):
+    """A follower was given batches that begin below the end of its log."""
+
+
+class CorruptIndexException(KafkaException):
+    """An index file cannot be what was written; its segment has to be recovered."""
+
+
+class IndexOffsetOverflowException(KafkaException):
+    """An offset lies before the base offset of an index, or 2^31 or more behind it."""
+
+
+class LogSegmentOffsetOverflowException(KafkaException):
+    """A batch's last offset lies before its segment's base offset, or 2^31 or more behind it."""
 
 
 class IllegalStateException(RuntimeError):

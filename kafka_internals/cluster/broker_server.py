@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster.cost_model import CostModel
-from kafka_internals.common import Changed, Disconnect, Persist, Reply, Send, broker_name
+from kafka_internals.common import START_MS, Changed, Disconnect, Persist, Reply, Send, broker_name
 from kafka_internals.messages.produce import ProduceRequest
 from kafka_internals.server.partition import Rules
 from kafka_internals.server.replica_manager import ReplicaManager
@@ -59,6 +59,7 @@ class BrokerServer(Node):
         """The broker learns the metadata."""
         reads = ((self.name, "state"),) if restarted else ()
         self.perform(self.manager.apply_image(image, self._now_ms(), restarted, reads))
+        self.disk.take_cost_us()                  # borne by threads that nobody waits for
         self._rest()
 
     def change_state(self, state: str) -> None:
@@ -165,6 +166,7 @@ class BrokerServer(Node):
 
     def _on_tick(self, _: int) -> None:
         self.perform(self.manager.tick(self._now_ms()))
+        self.disk.take_cost_us()
         self._rest()
 
     # -- effects ------------------------------------------------------------------------------
@@ -189,6 +191,7 @@ class BrokerServer(Node):
             self.world.trace.changes.append((self.world.event, *change))
 
     def _persist(self, effect: Persist) -> None:
+        self._now_ms()
         self.disk.replace(effect.file, effect.data)
 
     def _connect(self, broker: int) -> Any:
@@ -208,7 +211,10 @@ class BrokerServer(Node):
         self._turn_network()
 
     def _now_ms(self) -> int:
-        return self.world.now_us // 1000
+        """The time for the core and for its files: the disk has no clock either."""
+        now_ms = self.world.now_us // 1000
+        self.disk.now_ms = START_MS + now_ms
+        return now_ms
 
     def _rest(self) -> None:
         """Set the one timer to the core's next deadline."""

@@ -33,7 +33,7 @@ from kafka_internals.sim import why
 from kafka_internals.sim.invariants import InvariantViolated
 from kafka_internals.sim.journal import Journal
 from kafka_internals.sim.trace import Trace
-from kafka_internals.storage.file_records import log_file, whole_batches
+from kafka_internals.storage.file_records import whole_batches
 
 SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow")
 
@@ -316,7 +316,7 @@ class Cluster(Faults):
         name = self.partition_named(partition)
         node = checks.broker(self.machine, broker)
         return [ConsumerRecord.decoded((*name, *record))
-                for batch in whole_batches(node.disk.read(log_file(name)))
+                for batch in whole_batches(node.disk, name)
                 for record in batch.records()]
 
     def why(self, subject: Any, attribute: str | None = None) -> Why:

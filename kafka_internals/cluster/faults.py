@@ -21,7 +21,7 @@ class Faults:
         self._fault("stop", broker, up=True)
 
     def power_loss(self, broker: int) -> None:
-        """The machine goes dark: what was not flushed is lost, and no connection is closed."""
+        """The machine goes dark: pages not flushed may be lost, and no connection is closed."""
         self._fault("power_loss", broker, up=True)
 
     def lose_disk(self, broker: int) -> None:

@@ -23,7 +23,8 @@ from kafka_internals.sim.journal import Entry, Journal
 from kafka_internals.sim.network import Cut, Lossy, Slow
 from kafka_internals.sim.trace import Trace
 from kafka_internals.sim.world import World
-from kafka_internals.storage.file_records import Batches, FileRecords, log_file
+from kafka_internals.storage.file_records import Batches, FileRecords
+from kafka_internals.storage.log_file_utils import LOG
 
 LEARNER, COMMAND = "learner", "command"
 
@@ -145,8 +146,15 @@ class Run:
 
     def stored(self, partition: TopicPartition, broker: int) -> Batches:
         """The batches of a replica as its disk holds them, also while its broker is down."""
-        name = log_file(partition)
-        return FileRecords(self.brokers[broker].disk.copy_of(name), name).snapshot()
+        disk, found = self.brokers[broker].disk.copy_of(f"{partition}/"), []
+        for name in disk.names(str(partition)):
+            if name.endswith(LOG):
+                records = FileRecords(disk, f"{partition}/{name}")
+                cut = records.recover()
+                found += records.snapshot()
+                if cut:
+                    break
+        return Batches(found, len(found))
 
     # -- commands: topics and clients ---------------------------------------------------------
     def _do_create_topic(self, topic: str, partitions: int, replication_factor: int,

@@ -67,7 +67,7 @@ PRODUCER_CONFIG = ConfigDef("producer", (
               later="idempotent producers come", kafka_default=True),
     ConfigKey("compression.type", STRING, "none",
               ValidString("none", "gzip", "snappy", "lz4", "zstd"),
-              "how the records of a batch are compressed", later="compression codecs come"),
+              "how the records of a batch are compressed", later="producers that compress come"),
     ConfigKey("metadata.max.idle.ms", LONG, 300_000, Range.at_least(5_000),
               "forget a topic that was not used for so long", later="forgetting topics comes"),
     ConfigKey("partitioner.class", CLASS, None, None,

@@ -1,18 +1,20 @@
 """ListOffsets (key 2): where a partition begins and ends for a reader.
 
-A consumer without a position asks for one of the two special timestamps. A lookup by a real
-timestamp needs the time index and is refused until the engine has one.
+A consumer without a position asks for one of two special timestamps; a time in epoch ms asks for
+the first record that is not older (KIP-79). Others came later: the record with the largest time
+(KIP-734), and those about what is local or tiered (KIP-405, KIP-1005, KIP-1023).
 """
 
 from typing import NamedTuple
 
 from kafka_internals.common import TopicPartition
 
-LATEST_TIMESTAMP, EARLIEST_TIMESTAMP = -1, -2
+LATEST_TIMESTAMP, EARLIEST_TIMESTAMP, MAX_TIMESTAMP, EARLIEST_LOCAL_TIMESTAMP = -1, -2, -3, -4
+LATEST_TIERED_TIMESTAMP, EARLIEST_PENDING_UPLOAD_TIMESTAMP = -5, -6
 
 
 class ListOffsetsPartition(NamedTuple):
-    """The question for one partition: `timestamp` is -1 (latest) or -2 (earliest)."""
+    """The question for one partition: `timestamp` in epoch ms, or a special one below 0."""
 
     partition: TopicPartition
     current_leader_epoch: int
@@ -20,11 +22,13 @@ class ListOffsetsPartition(NamedTuple):
 
 
 class ListOffsetsPartitionResponse(NamedTuple):
-    """The offset that was found; -1 beside an error."""
+    """What was found: an offset, its record's time and its leader's epoch; -1 for what is not."""
 
     partition: TopicPartition
     error: str = "NONE"
     offset: int = -1
+    timestamp: int = -1
+    leader_epoch: int = -1
 
 
 class ListOffsetsRequest(NamedTuple):

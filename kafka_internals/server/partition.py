@@ -9,7 +9,7 @@ carries, never beyond its own log end.
 
 from typing import Any, NamedTuple
 
-from kafka_internals.common import NO_NODE, Changed, TopicPartition, Wait, replica_name
+from kafka_internals.common import NO_NODE, START_MS, Changed, TopicPartition, Wait, replica_name
 from kafka_internals.errors import (
     FencedLeaderEpochException,
     NotEnoughReplicasException,
@@ -17,8 +17,10 @@ from kafka_internals.errors import (
     UnknownLeaderEpochException,
 )
 from kafka_internals.record_batch import RecordBatch, batches
+from kafka_internals.storage.fetch_data_info import LogReadInfo
 from kafka_internals.storage.file_records import Batches
-from kafka_internals.storage.unified_log import LogAppendInfo, LogReadInfo, UnifiedLog
+from kafka_internals.storage.log_append_info import LogAppendInfo
+from kafka_internals.storage.unified_log import UnifiedLog
 
 UNKNOWN_OFFSET = -1
 
@@ -91,11 +93,14 @@ class Partition:
         self.partition, self.broker, self.log, self.rules = partition, broker, log, rules
         self.subject = replica_name(partition, broker)
         self.registration = registration
-        self.max_message_bytes = configs["max.message.bytes"]
         self.min_isr = min(configs["min.insync.replicas"], len(registration.replicas))
-        self.high_watermark = 0
         self.role: Leader | Follower | Leaderless = Leaderless()
         self._snapshot: ReplicaSnapshot | None = None
+
+    @property
+    def high_watermark(self) -> int:
+        """Where the log is committed up to, as this replica knows it."""
+        return self.log.high_watermark
 
     def begin(self, leads_again: bool, checkpointed: int, reads: tuple) -> list[Changed]:
         """Take the role that the image gives; a restarted leader must not lead its old epoch."""
@@ -103,10 +108,12 @@ class Partition:
         if leader == self.broker:
             others = tuple(b for b in self.registration.replicas if b != self.broker)
             self.role = Leader(leader, others) if leads_again else Leaderless()
+            if leads_again:
+                self.log.epochs.assign(self.registration.leader_epoch, self.log.log_end_offset)
         elif leader != NO_NODE:
             self.role = Follower(leader)
         end = self.log.log_end_offset
-        self.high_watermark = min(checkpointed, end)
+        self.log.update_high_watermark(checkpointed)
         said = [Changed(self.subject, "role", None, self.role.role, START_RULE, reads),
                 Changed(self.subject, "log_end_offset", None, end, START_RULE, reads),
                 Changed(self.subject, "high_watermark", None, self.high_watermark, START_RULE,
@@ -128,8 +135,8 @@ class Partition:
                                                f"{self.partition}")
         return self.role
 
-    def append_records_to_leader(self, batch: RecordBatch, acks: int,
-                                 asked: tuple) -> tuple[LogAppendInfo, list[Changed]]:
+    def append_records_to_leader(self, batch: RecordBatch, acks: int, asked: tuple,
+                                 now_ms: int) -> tuple[LogAppendInfo, list[Changed]]:
         """Append a produced batch. With acks=all the in-sync set has to be large enough first."""
         self.ensure_leader()
         isr = self.registration.isr
@@ -141,7 +148,7 @@ class Partition:
         if self.rules.offsets == "gap" and old:
             self.log.log_end_offset += 1
         info = self.log.append_as_leader(batch, self.registration.leader_epoch,
-                                         self.max_message_bytes)
+                                         START_MS + now_ms)
         self._snapshot = None
         changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
                           asked)
@@ -166,7 +173,7 @@ class Partition:
         ends, old = self._isr_ends(), self.high_watermark
         if (new := min(end for _, end in ends)) <= old:
             return []
-        self.high_watermark = new
+        self.log.update_high_watermark(new)
         self._snapshot = None
         reads = tuple((self.subject, attribute, new) for attribute, _ in ends)
         return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads)]
@@ -202,13 +209,14 @@ class Partition:
         return "log_end_offset" if by_replica else "high_watermark"
 
     # -- following ----------------------------------------------------------------------------
-    def append_records_to_follower(self, data: Any, response: tuple) -> list[Changed]:
+    def append_records_to_follower(self, data: Any, response: tuple,
+                                   now_ms: int) -> list[Changed]:
         """Take over fetched batches and the high watermark that came with them."""
         old, old_mark = self.log.log_end_offset, self.high_watermark
-        for batch in batches(data.records):
-            self.log.append_as_follower(batch)
+        self.log.append_as_follower(list(batches(data.records)), self.registration.leader_epoch,
+                                    START_MS + now_ms)
         end = self.log.log_end_offset
-        self.high_watermark = min(data.high_watermark, end)
+        self.log.update_high_watermark(data.high_watermark)
         self._snapshot = None
         changed = []
         if end != old:

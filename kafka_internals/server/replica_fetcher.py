@@ -70,7 +70,7 @@ class ReplicaFetcher:
             try:
                 if data.error != "NONE":
                     raise for_name(data.error)(str(data.partition))
-                effects += known[data.partition].append_records_to_follower(data, answer)
+                effects += known[data.partition].append_records_to_follower(data, answer, now_ms)
                 if data.records:
                     gave.append(known[data.partition])
             except ApiException:                   # also what was damaged on its way: ask again

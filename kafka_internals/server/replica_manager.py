@@ -9,19 +9,21 @@ high watermark in an answer with records is the one from before.
 from collections.abc import Callable
 from typing import Any
 
-from kafka_internals.common import Changed, Persist, Reply, TopicPartition
+from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition
 from kafka_internals.errors import (
     ApiException,
+    CorruptRecordException,
     InvalidRequiredAcksException,
+    KafkaStorageException,
     NotLeaderOrFollowerException,
+    RecordBatchTooLargeException,
+    RecordTooLargeException,
     UnknownTopicOrPartitionException,
-    UnsupportedVersionException,
 )
 from kafka_internals.messages import Request
 from kafka_internals.messages.fetch import FetchRequest, PartitionData
 from kafka_internals.messages.list_offsets import (
     EARLIEST_TIMESTAMP,
-    LATEST_TIMESTAMP,
     ListOffsetsPartitionResponse,
     ListOffsetsRequest,
 )
@@ -38,12 +40,20 @@ from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOp
 from kafka_internals.server.delayed_produce import DelayedProduce
 from kafka_internals.server.partition import Partition, Rules
 from kafka_internals.server.replica_fetcher import ReplicaFetcher
-from kafka_internals.storage.unified_log import UnifiedLog
+from kafka_internals.storage.checkpoint_file import (
+    HIGH_WATERMARK_CHECKPOINT,
+    offset_checkpoint,
+    read_offsets,
+)
+from kafka_internals.storage.log_manager import LogManager
+from kafka_internals.storage.offset_lookup import fetch_offset
 
-HW_CHECKPOINT = "replication-offset-checkpoint"
 ACKS_RULE = {NO_ACK: "acks=0 wants no answer", LEADER_ACK: "acks=1: in the leader's log",
              ALL_ISR_ACKS: "acks=all: in the log of every ISR member"}
 FETCH_RULE = "a consumer reads below the high watermark, a replica to the log end"
+WITHOUT_LOG_START = (UnknownTopicOrPartitionException, NotLeaderOrFollowerException,
+                     RecordTooLargeException, RecordBatchTooLargeException, CorruptRecordException,
+                     KafkaStorageException, InvalidRequiredAcksException)
 ERROR_RULE = "refused, nothing was changed"
 
 
@@ -60,7 +70,8 @@ class ReplicaManager:
         self._produces = DelayedOperationPurgatory()
         self._fetches = DelayedOperationPurgatory()
         self._next_correlation_id = next_correlation_id
-        self._checkpointed = self._read_checkpoint()
+        self._logs = LogManager(storage, config)
+        self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
         self._handlers = {ProduceRequest: self._produce, FetchRequest: self._fetch,
                           MetadataRequest: self._metadata, ListOffsetsRequest: self._list_offsets}
@@ -74,8 +85,9 @@ class ReplicaManager:
             for number, registration in enumerate(topic.partitions):
                 name = TopicPartition(topic.name, number)
                 if self.broker in registration.replicas and name not in self.partitions:
-                    partition = Partition(name, self.broker, registration, topic.configs,
-                                          UnifiedLog(name, self._storage), self.rules)
+                    log = self._logs.open(name, topic.configs, START_MS + now_ms)
+                    partition = Partition(name, self.broker, registration, topic.configs, log,
+                                          self.rules)
                     self.partitions[name] = partition
                     effects += partition.begin(not restarted, self._checkpointed.get(name, 0),
                                                reads)
@@ -123,16 +135,15 @@ class ReplicaManager:
                 partition = self._partition(name)
                 mark = partition.high_watermark
                 info, changed = partition.append_records_to_leader(records, body.acks,
-                                                                      request.reads())
+                                                                      request.reads(), now_ms)
             except ApiException as error:
-                results[name] = PartitionProduceResponse(name, error.error_name,
-                                                         message=str(error))
+                results[name] = self._refused(name, error)
             else:
                 effects += changed
                 appended.append((partition, info.last_offset + 1, partition.high_watermark > mark))
                 results[name] = PartitionProduceResponse(
-                    name, "NONE", info.first_offset,
-                    log_start_offset=partition.log.log_start_offset)
+                    name, "NONE", info.first_offset, info.log_append_time_ms,
+                    partition.log.log_start_offset)
         effects += self._acknowledge(request, results, appended, now_ms)
         for partition, _, mark_moved in appended:
             name = partition.partition
@@ -140,6 +151,13 @@ class ReplicaManager:
                 effects += self._produces.check_and_complete(name, now_ms)
             effects += self._fetches.check_and_complete(name, now_ms)
         return effects
+
+    def _refused(self, name: TopicPartition, error: ApiException) -> PartitionProduceResponse:
+        """What a producer hears; where records were looked at, also where the log begins."""
+        start = -1 if isinstance(error, WITHOUT_LOG_START) else \
+            self.partitions[name].log.log_start_offset
+        return PartitionProduceResponse(name, error.error_name, log_start_offset=start,
+                                        message=str(error), record_errors=error.record_errors)
 
     def _acknowledge(self, request: Request, results: dict, appended: list, now_ms: int) -> list:
         """Answer at once, or wait for the in-sync replicas (only acks=all, and only if needed)."""
@@ -231,15 +249,13 @@ class ReplicaManager:
             try:
                 partition = self._partition(asked.partition)
                 partition.ensure_leader(asked.current_leader_epoch)
-                if asked.timestamp not in (LATEST_TIMESTAMP, EARLIEST_TIMESTAMP):
-                    raise UnsupportedVersionException(f"timestamp {asked.timestamp}")
+                one = fetch_offset(partition.log, asked.timestamp)
             except ApiException as error:
                 found.append(ListOffsetsPartitionResponse(asked.partition, error.error_name))
                 continue
-            latest = asked.timestamp == LATEST_TIMESTAMP
-            offset = partition.high_watermark if latest else partition.log.log_start_offset
-            found.append(ListOffsetsPartitionResponse(asked.partition, "NONE", offset))
-            if latest:
+            found.append(ListOffsetsPartitionResponse(asked.partition, "NONE", one.offset,
+                                                      one.timestamp, one.leader_epoch))
+            if asked.timestamp != EARLIEST_TIMESTAMP:
                 reads.append((partition.subject, "high_watermark"))
         body = request.body.response(tuple(found))
         return self._answer(request, body, "latest = high watermark, earliest = log start",
@@ -262,6 +278,7 @@ class ReplicaManager:
             effects += fetcher.tick(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
+        self._logs.tick(START_MS + now_ms)
         return effects
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
@@ -270,6 +287,9 @@ class ReplicaManager:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
         due_ms = self._checkpoint_due_ms
+        logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
+        if logs_ms is not None and (due_ms is None or logs_ms - START_MS < due_ms):
+            due_ms = logs_ms - START_MS
         for timed in (self._produces, self._fetches, *self._fetchers.values()):
             at_ms = timed.next_deadline_ms()
             if at_ms is not None and (due_ms is None or at_ms < due_ms):
@@ -280,22 +300,14 @@ class ReplicaManager:
         return {name: p.high_watermark for name, p in self.partitions.items() if p.high_watermark}
 
     def checkpoint_high_watermarks(self) -> list:
-        """Write `replication-offset-checkpoint`: version, count, then "topic partition offset"."""
+        """Write `replication-offset-checkpoint`."""
         self._checkpointed, self._checkpoint_due_ms = self._marks(), None
-        lines = [f"{name.topic} {name.partition} {partition.high_watermark}"
-                 for name, partition in self.partitions.items()]
-        text = "".join(f"{line}\n" for line in ("0", str(len(lines)), *lines))
-        return [Persist(HW_CHECKPOINT, text.encode())]
-
-    def _read_checkpoint(self) -> dict[TopicPartition, int]:
-        lines = self._storage.read(HW_CHECKPOINT).decode().splitlines()[2:]
-        entries = (line.split(" ") for line in lines)
-        return {TopicPartition(topic, int(number)): int(mark) for topic, number, mark in entries}
+        marks = {name: partition.high_watermark for name, partition in self.partitions.items()}
+        return [Persist(HIGH_WATERMARK_CHECKPOINT, offset_checkpoint(marks))]
 
     def shut_down(self) -> list:
-        """A clean stop: flush every log, then write the checkpoint."""
-        for partition in self.partitions.values():
-            partition.log.flush()
+        """A clean stop: close every log, then write the checkpoints."""
+        self._logs.shut_down()
         return self.checkpoint_high_watermarks()
 
     def parked(self) -> list[DelayedOperation]:

@@ -1,13 +1,27 @@
 """One machine's disk: what was written is in the page cache, what was flushed is on the platter.
 
 The difference decides what survives. A process that dies leaves the page cache to the operating
-system, which still has every byte. A machine that loses power keeps what was flushed and an
-arbitrary part of the rest: here a prefix, chosen by the dice. Kafka flushes log segments only on a
-clean stop (`log.flush.interval.messages` is 2^63-1): durability comes from other machines.
+system, which still has every byte. A machine that loses power keeps what was flushed, and of the
+dirty pages those that happened to be written back, in any order: the dice say which. So a tail may
+be missing, a page in the middle may be a hole (zeros, or what it held before) while a later one is
+there, and the last one may be torn between two sectors. Kafka flushes a log segment only when it
+rolls or stops (`log.flush.interval.messages` is 2^63-1): durability comes from other machines.
+
+The directory is a journal of its own, as on ext4 or XFS: names, renames, deletions and cuts survive
+in their order, without a sync of the directory. A file grows on the platter only with the pages
+that reach it; so what was renamed into place before it was flushed may be empty there.
 """
 
 from collections.abc import Callable
+from errno import ENOENT
 from typing import NamedTuple
+
+from kafka_internals.sim.disk_faults import DiskFault
+
+PAGE_BYTES, SECTOR_BYTES = 4096, 512
+SECTORS = PAGE_BYTES // SECTOR_BYTES
+DIRTY, FLUSHED = "dirty", "flushed"
+WRITTEN_BACK = 4          # one of so many dirty pages: the system lets them be for half a minute
 
 
 class DiskCost(NamedTuple):
@@ -19,80 +33,251 @@ class DiskCost(NamedTuple):
 
 
 class File:
-    """The bytes of one file, and how many of them a power loss cannot take."""
+    """The bytes of one file as the page cache has them, and what the platter has instead.
 
-    __slots__ = ("data", "flushed")
+    Up to `flushed` bytes the platter has every page: as in `data`, or as in `older` where it was
+    written over since. Behind that it has nothing. A file of `size` bytes may end in zeros that
+    nobody wrote, and that take no room (it is sparse); `extent` is the size that the directory
+    has on the platter. `modified_ms`: the last write, epoch ms.
+    """
+
+    __slots__ = ("data", "size", "extent", "flushed", "older", "modified_ms")
 
     def __init__(self) -> None:
-        self.data, self.flushed = bytearray(), 0
+        self.data, self.modified_ms = bytearray(), 0
+        self.size = self.extent = self.flushed = 0
+        self.older: dict[int, bytes] = {}
+
+    def append(self, data: bytes) -> None:
+        """Put bytes behind the end."""
+        if self.size > len(self.data):
+            self.write(self.size, data)
+        else:
+            self.data += data
+            self.size = len(self.data)
+
+    def read(self, position: int, end: int) -> bytes:
+        """The bytes from `position` up to `end`, or to where the file ends."""
+        held = bytes(memoryview(self.data)[position:end])
+        return held.ljust(min(end, self.size) - position, b"\0") if end > len(self.data) else held
+
+    def dirty_pages(self) -> list[int]:
+        """Numbers of the pages that differ from the platter, in order."""
+        tail = range(self.flushed // PAGE_BYTES, _pages(len(self.data)))
+        return sorted({*self.older, *tail}) if len(self.data) > self.flushed else sorted(self.older)
+
+    def write(self, position: int, data: bytes) -> None:
+        """Put bytes in place of others, with zeros up to `position` where the file is shorter."""
+        end = position + len(data)
+        for page in range(position // PAGE_BYTES, _pages(min(end, self.flushed))):
+            self.older[page] = self._on_platter(page)
+        if (gap := position - len(self.data)) > 0:
+            self.data += bytes(gap)
+        self.data[position:end] = data
+        self.size = max(self.size, len(self.data))
+
+    def truncate(self, size: int) -> None:
+        """Cut at `size` bytes, or add zeros up to it; both are the directory's business."""
+        self.size = self.extent = size
+        if size > len(self.data):
+            return
+        del self.data[size:]
+        self.flushed = min(self.flushed, size)
+        self.older = {page: content[:size - page * PAGE_BYTES]
+                      for page, content in self.older.items() if page * PAGE_BYTES < size}
+
+    def flush(self) -> None:
+        """Every page reaches the platter."""
+        self.flushed, self.extent = len(self.data), self.size
+        self.older.clear()
+
+    def lose_power(self, draw: Callable[[int], int]) -> None:
+        """Each dirty page was written back or not; the last of them perhaps in part."""
+        dirty, end = self.dirty_pages(), self.flushed
+        written = [page for page in dirty if draw(WRITTEN_BACK) == WRITTEN_BACK - 1]
+        torn_at = draw(2 * SECTORS) if written else 0
+        for page in dirty:
+            start, content = page * PAGE_BYTES, self._on_platter(page)
+            if page in written:
+                whole = page != written[-1] or torn_at >= SECTORS
+                cut = PAGE_BYTES if whole else torn_at * SECTOR_BYTES
+                content = bytes(self.data[start:start + PAGE_BYTES])[:cut] + content[cut:]
+            end = max(end, start + len(content)) if content else end
+            size = min(PAGE_BYTES, len(self.data) - start)
+            self.data[start:start + size] = content.ljust(size, b"\0")
+        del self.data[end:]
+        self.size = max(self.extent, len(self.data))
+        self.flush()
+
+    def _on_platter(self, page: int) -> bytes:
+        if page in self.older:
+            return self.older[page]
+        return bytes(self.data[page * PAGE_BYTES:min((page + 1) * PAGE_BYTES, self.flushed)])
+
+
+def _pages(size: int) -> int:
+    return -(-size // PAGE_BYTES)
 
 
 class Disk:
-    """Files by name. Every operation adds to `cost_us` until `take_cost_us()` is asked for it."""
+    """Files by name, "orders-0/00000000000000000000.log"; sizes and positions are in bytes.
+
+    Every operation adds to `cost_us` until `take_cost_us()` is asked for it. `now_ms` is what its
+    node tells it. `faults` are what goes wrong with it; they raise OSError before anything changes.
+    """
 
     def __init__(self, draw: Callable[[int], int], cost: DiskCost = DiskCost()) -> None:
         self.files: dict[str, File] = {}
-        self.cost_us, self._cost, self._draw = 0, cost, draw
+        self.faults: list[DiskFault] = []
+        self.cost_us, self.now_ms, self._cost, self._draw = 0, 0, cost, draw
 
     def take_cost_us(self) -> int:
         """What the operations since the last call have cost."""
         cost_us, self.cost_us = self.cost_us, 0
         return cost_us
 
+    # -- reading ------------------------------------------------------------------------------
+    def exists(self, name: str) -> bool:
+        """True where there is such a file, if only an empty one."""
+        return name in self.files
+
     def size(self, name: str) -> int:
         """Length in bytes; 0 for a file that does not exist."""
         file = self.files.get(name)
-        return len(file.data) if file else 0
+        return file.size if file else 0
+
+    def names(self, directory: str) -> list[str]:
+        """Names of the files in a directory, sorted, without the directory's own."""
+        inside = f"{directory}/" if directory else ""
+        return sorted(rest for name in self.files if name.startswith(inside)
+                      and "/" not in (rest := name[len(inside):]))
+
+    def modified_ms(self, name: str) -> int:
+        """When the file was last written, in epoch ms. FileNotFoundError without one."""
+        return self._existing(name).modified_ms
+
+    def pages(self, name: str) -> tuple[str, ...]:
+        """The state of each page of 4,096 bytes: "dirty" or "flushed"."""
+        file = self.files.get(name) or File()
+        dirty = set(file.dirty_pages())
+        return tuple(DIRTY if page in dirty else FLUSHED for page in range(_pages(file.size)))
 
     def read(self, name: str, position: int = 0, size: int | None = None) -> bytes:
         """Bytes from `position`; fewer than `size` at the end of the file, none without one."""
+        for fault in self.faults:
+            fault.before_read(name)
+        if position < 0 or size is not None and size < 0:
+            _not_negative(name, position, size or 0)
+        return self._held(name, position, size)
+
+    def _held(self, name: str, position: int = 0, size: int | None = None) -> bytes:
         file = self.files.get(name)
         if file is None:
             return b""
-        end = len(file.data) if size is None else position + size
-        return bytes(memoryview(file.data)[position:end])
+        data = file.read(position, file.size if size is None else position + size)
+        for fault in self.faults:
+            data = fault.spoiled(name, position, data)
+        return data
 
+    # -- writing ------------------------------------------------------------------------------
     def append(self, name: str, data: bytes) -> None:
         """Write behind the end, into the page cache."""
+        if self.faults:
+            self._may_write(name, self.size(name) + len(data))
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = File()
-        file.data += data
+        file.append(data)
+        file.modified_ms = self.now_ms
         self.cost_us += self._cost.write_us + self._cost.write_us_per_kib * (len(data) >> 10)
 
+    def write(self, name: str, position: int, data: bytes) -> None:
+        """Write over what is at `position`, into the page cache; past the end zeros come between.
+
+        It costs nothing: who writes so has the file in memory (mmap), as Kafka has its indexes.
+        Errors: ValueError for a position below 0.
+        """
+        _not_negative(name, position)
+        self._may_write(name, max(self.size(name), position + len(data)))
+        file = self._made(name)
+        file.write(position, data)
+
     def truncate(self, name: str, size: int) -> None:
-        """Cut the file at `size` bytes."""
-        file = self.files[name]
-        del file.data[size:]
-        file.flushed = min(file.flushed, size)
+        """Cut the file at `size` bytes, or extend it with zeros; it need not exist before."""
+        _not_negative(name, size)
+        self._may_write(name, size)
+        self._made(name).truncate(size)
 
     def flush(self, name: str) -> None:
         """Everything written to this file so far reaches the platter."""
+        self._may_write(name, self.size(name))
         if file := self.files.get(name):
-            file.flushed = len(file.data)
+            file.flush()
             self.cost_us += self._cost.flush_us
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, at once, in place of one that has it already.
+
+        Errors: FileNotFoundError where there is no file of the old name.
+        """
+        file = self._existing(old)
+        self._may_write(old, file.size)
+        del self.files[old]
+        self.files[new] = file
+
+    def delete(self, name: str) -> None:
+        """The file is gone, if there was one."""
+        self._may_write(name, 0)
+        self.files.pop(name, None)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a new file, flush it and rename it over the old one: all of it or none of it."""
+        self._may_write(name, len(data))
         self.files[name] = file = File()
-        file.data += data
-        self.flush(name)
+        file.append(data)
+        file.modified_ms = self.now_ms
+        file.flush()
+        self.cost_us += self._cost.flush_us
 
+    def _made(self, name: str) -> File:
+        file = self.files.get(name)
+        if file is None:
+            file = self.files[name] = File()
+        file.modified_ms = self.now_ms
+        return file
+
+    def _existing(self, name: str) -> File:
+        if name not in self.files:
+            raise FileNotFoundError(ENOENT, "no such file on this disk", name)
+        return self.files[name]
+
+    def _may_write(self, name: str, size: int) -> None:
+        for fault in self.faults:
+            others = sum(file.size for other, file in self.files.items() if other != name)
+            fault.before_write(name, self.size(name) + others, size + others)
+
+    # -- what happens to it -------------------------------------------------------------------
     def power_loss(self) -> None:
-        """Keep what was flushed, and of the rest a prefix that happened to be written back."""
+        """Keep what was flushed, and of the dirty pages those that were written back by luck."""
         for name in sorted(self.files):
-            file = self.files[name]
-            unflushed = len(file.data) - file.flushed
-            if unflushed:
-                del file.data[file.flushed + self._draw(unflushed + 1):]
-            file.flushed = len(file.data)
+            self.files[name].lose_power(self._draw)
 
-    def copy_of(self, name: str) -> "Disk":
-        """A disk of its own with one file as it is now: to look at, not to change."""
+    def copy_of(self, prefix: str) -> "Disk":
+        """A disk of its own with the files whose names begin so: to look at, not to change."""
         copy = Disk(self._draw, self._cost)
-        copy.append(name, self.read(name))
+        for name, file in self.files.items():
+            if name.startswith(prefix):
+                copy.append(name, self._held(name, 0, len(file.data)))
+                copy.truncate(name, file.size)
+                copy.files[name].modified_ms = file.modified_ms
         return copy
 
     def lose(self) -> None:
-        """The disk is replaced by an empty one."""
+        """The disk is replaced by an empty one, on which nothing is wrong."""
         self.files.clear()
+        self.faults.clear()
+
+
+def _not_negative(name: str, *numbers: int) -> None:
+    if min(numbers) < 0:
+        raise ValueError(f"{name}: positions and sizes begin at 0, given was {min(numbers)}")

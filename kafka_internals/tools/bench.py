@@ -81,6 +81,55 @@ def carry() -> Iterator[Figure]:
                  median(lambda: seconds(act, 2_000) * 1e6), "us", most=5)
 
 
+# -- the log ---------------------------------------------------------------------------------------
+def _log(**configs: int) -> Any:
+    from kafka_internals.common import TopicPartition
+    from kafka_internals.config import TOPIC_CONFIG
+    from kafka_internals.sim.disk import Disk
+    from kafka_internals.storage.unified_log import UnifiedLog
+
+    parsed = TOPIC_CONFIG.parse({name.replace("_", "."): value for name, value in configs.items()})
+    return UnifiedLog(TopicPartition("orders", 0), Disk(lambda n: 0), parsed)
+
+
+def _appends(leader: bool, count: int = 1_000) -> float:
+    """Appends a second of 100-record batches, indexes and producers' checks included."""
+    from kafka_internals.record_batch import RecordBatch, encode
+
+    log, batch = _log(), RecordBatch(encode(RECORDS))
+    stored = [batch.with_offsets(100 * n, 0) for n in range(count)]
+    began = time.perf_counter()
+    for one in stored:
+        if leader:
+            log.append_as_leader(batch, 0, RECORDS[0][0])
+        else:
+            log.append_as_follower([one], 0, RECORDS[0][0])
+    return count / (time.perf_counter() - began)
+
+
+def log() -> Iterator[Figure]:
+    """Appending, reading by offset in a log of many segments, and recovering after a crash."""
+    from kafka_internals.record_batch import RecordBatch, encode
+    from kafka_internals.storage.unified_log import UnifiedLog
+
+    follower, leader = interleaved(lambda: _appends(False), lambda: _appends(True))
+    yield Figure("appends of 100 records as a follower", statistics.median(follower), "/s", 20_000)
+    yield Figure("appends of 100 records as a leader", statistics.median(leader), "/s", 5_000)
+    batch = RecordBatch(encode(RECORDS[:1]))
+    many = _log(internal_segment_bytes=batch.size)
+    for _ in range(1_000):
+        many.append_as_leader(batch, 0, RECORDS[0][0])
+    at = iter(range(1_000_000))
+    read = median(lambda: seconds(lambda: many.read(next(at) * 7 % 1_000, 1_000, 1_000), 200) * 1e6)
+    yield Figure(f"read by offset in {len(many.local.segments)} segments", read, "us", most=50)
+    big, batch = _log(segment_bytes=16 << 20), RecordBatch(encode(RECORDS))
+    while big.size < 64 << 20:
+        big.append_as_leader(batch, 0, RECORDS[0][0])
+    took = median(lambda: seconds(lambda: UnifiedLog(big.partition, big._storage, big.configs)), 3)
+    yield Figure("recovery of a log", big.size / took / 1e6, "MB/s", 100,
+                 note=f"{big.size >> 20} MiB, {len(big.local.segments)} segments")
+
+
 # -- engine ----------------------------------------------------------------------------------------
 def _bare_heap(events: int = 200_000) -> float:
     """Seconds an event of a loop that only pops and pushes."""
@@ -220,8 +269,8 @@ def schedules(count: int = 20_000) -> Iterator[Figure]:
 
 
 MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
-    "bytes": (kafka_python, aiokafka, carry), "engine": (engine,), "fork": (fork,), "why": (why,),
-    "film": (film,), "import": (start,), "notebook": (notebook,),
+    "bytes": (kafka_python, aiokafka, carry), "log": (log,), "engine": (engine,),
+    "fork": (fork,), "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
     "player": (bench_player.figures,), "schedules": (schedules,)}
 
 

@@ -62,6 +62,22 @@ def test_g_c_14_a_record_over_the_request_size_fails_in_the_client():
     assert not any(text.startswith("produce") for text in asked(cluster, "producer-1"))
 
 
+def test_with_log_append_time_everybody_is_told_the_leaders_time():
+    cluster = shop(**{"message.timestamp.type": "LogAppendTime"})
+    receipt = cluster.producer(linger_ms=0).send("orders", "x", partition=0, timestamp=1_000)
+    told = receipt.get().timestamp
+    assert told > 1_000 and [one.timestamp for one in cluster.log("orders-0", 1)] == [told]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_topic_compresses_what_producers_send_and_consumers_read_it(codec):
+    cluster = shop(**{"compression.type": codec})
+    cluster.producer(linger_ms=0).send("orders", "x" * 500, partition=0).get()
+    consumer = cluster.consumer(auto_offset_reset="earliest")
+    consumer.assign("orders-0")
+    assert [record.value for record in consumer.poll(timeout_ms=1_000)] == ["x" * 500]
+
+
 def test_a_batch_over_the_topics_limit_is_refused_by_the_broker():
     cluster = shop(**{"max.message.bytes": 100})
     with pytest.raises(RecordTooLargeException):

@@ -23,8 +23,8 @@ MUTANTS = {
     "ValidHighWatermark": ({"high_watermark": "leader"}, 0, "create_topic producer send"),
     "NoDirtyRead": ({"consumer_reads_to": "log end"}, 0,
                     "create_topic producer consumer assign send poll"),
-    "AckedNeverLost": ({"acks_all_waits_for": "append"}, 4,
-                       "create_topic producer slow send power_loss"),
+    "AckedNeverLost": ({"acks_all_waits_for": "append"}, 121,
+                       "create_topic producer send pause power_loss"),
     "OffsetsDense": ({"offsets": "gap"}, 0, "create_topic producer send send"),
 }
 

@@ -12,6 +12,10 @@ from tests.golden.cases import GOLDEN, json_lines
 KAFKA = json.loads((GOLDEN / "groups/configs.json").read_text("utf-8"))
 DEFINITIONS = (PRODUCER_CONFIG, CONSUMER_CONFIG, BROKER_CONFIG)
 KEYS = [(definition.kind, key) for definition in DEFINITIONS for key in definition.keys.values()]
+INTERNAL = {                                    # which no broker reports; from ServerLogConfigs
+    "log.initial.task.delay.ms": {"type": "LONG", "default": 30_000, "valid": "[0,...]"},
+    "producer.id.expiration.check.interval.ms": {"type": "INT", "default": 600_000,
+                                                 "valid": "[1,...]"}}
 NO_DURATIONS = "[latest, earliest, none, by_duration:PnDTnHnMn.nS]"
 DAY_MS = 86_400_000
 BROKER_SYNONYMS = {                             # those of ServerTopicConfigSynonyms in one unit
@@ -38,7 +42,7 @@ def described(key) -> tuple:
 
 @pytest.mark.parametrize("kind, key", KEYS, ids=lambda one: getattr(one, "name", one))
 def test_each_config_is_kafkas(kind, key):
-    kafka = KAFKA[kind][key.name]
+    kafka = KAFKA[kind].get(key.name) or INTERNAL[key.name]
     valid = kafka.get("valid", "").replace(NO_DURATIONS, "[latest, earliest, none]")
     assert described(key) == (kafka["type"], kafka["default"], valid)
 

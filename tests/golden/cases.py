@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kafka_internals.record_batch import RecordBatch, encode
+from kafka_internals.record_batch import RecordBatch, batches, encode, valid_length
 
 GOLDEN = Path(__file__).parent
-WRONG_ON_PURPOSE = ("max_ts", "count", "deltas", "last_offset_delta", "attributes_or", "magic")
+WRONG_ON_PURPOSE = ("max_ts", "count", "deltas", "last_offset_delta", "attributes_or", "magic",
+                    "codec", "base_offset", "leader_epoch")
 FIRST_LEADER_EPOCH = 0                          # of a new partition, until a restart
 
 
@@ -51,9 +52,21 @@ def batch(described: dict) -> RecordBatch:
         attributes=0x10 if described.get("txn") else 0))
 
 
+def sent_bytes(step: dict) -> bytes:
+    """What one produce step sent, wrong batches included."""
+    return bytes.fromhex(step["hex"]) if "hex" in step else batch(step["batch"]).buffer
+
+
 def sent(step: dict) -> RecordBatch:
     """The batch of one produce step, wrong ones included."""
-    return RecordBatch(bytes.fromhex(step["hex"])) if "hex" in step else batch(step["batch"])
+    return RecordBatch(sent_bytes(step))
+
+
+def vector(fact: str) -> bytes:
+    """A batch that Kafka's own classes built, by the id of its golden bytes ("G-A-2")."""
+    content = json.loads((GOLDEN / "storage/byte-vectors/case.json").read_text("utf-8"))
+    (found,) = (one["hex"] for one in content["vectors"] if one["fact"] == fact)
+    return bytes.fromhex(found)
 
 
 class Case:
@@ -64,6 +77,9 @@ class Case:
         content = json.loads((self.directory / "case.json").read_text("utf-8"))
         self.id, self.topic = content["id"], content["topic"]
         self.steps, self.expect = content["steps"], content["expect"]
+        self.broker, self.random = content["broker"], content["random"]
+        self.clock_ms = self.random.get("wallClockMsAtStart", -1)
+        self.compare, self.unchanged = content["compare"], content.get("unchanged", {})
 
     def produced(self) -> list[tuple[dict, dict]]:
         """(step, answer) of the produce steps that the broker accepted."""
@@ -71,6 +87,25 @@ class Case:
                 if step["op"] == "produce" and answer["error"] == "NONE"]
 
     def log(self, directory: str = "end") -> bytes:
-        """The bytes of the partition's one segment."""
-        (path,) = (self.directory / directory).glob("*.log")
-        return path.read_bytes()
+        """The bytes of the partition's segments, one behind the other."""
+        return b"".join(path.read_bytes()
+                        for path in sorted((self.directory / directory).glob("*.log")))
+
+    def files(self, directory: str) -> dict[str, bytes]:
+        """{name: content} of a recorded copy; what is as in an earlier copy is taken from there."""
+        found = {path.name: path.read_bytes()
+                 for path in (self.directory / directory).iterdir()}
+        for name, before in self.unchanged.get(f"{directory}/", {}).items():
+            found[name] = self.files(before.rstrip("/"))[name]
+        return found
+
+    def all_batches(self) -> list[RecordBatch]:
+        """Every batch of any copy once, by offset."""
+        contents = [path.read_bytes() for path in sorted(self.directory.glob("*/*.log"))]
+        found = {one.base_offset: one for content in contents
+                 for one in batches(content[:valid_length(content)])}
+        return [found[offset] for offset in sorted(found)]
+
+    def batches(self, directory: str = "end") -> list[RecordBatch]:
+        """The batches of the partition's segments."""
+        return list(batches(self.log(directory)))

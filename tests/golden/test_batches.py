@@ -2,7 +2,8 @@
 
 import pytest
 
-from kafka_internals.record_batch import RecordBatch, RecordBatchBuilder, batches, valid_length
+from kafka_internals.memory_records_builder import MemoryRecordsBuilder
+from kafka_internals.record_batch import RecordBatch, batches, valid_length
 from tests.golden import cases
 from tests.golden.cases import FIRST_LEADER_EPOCH, Case
 
@@ -51,7 +52,7 @@ def test_the_java_producers_batches_are_built_again():
     assert [stored["crcOk"] for stored in case.expect["batches"]] == [True] * len(case.steps)
     log = b""
     for flushed, stored in zip(case.steps, case.expect["batches"]):
-        builder = RecordBatchBuilder(1_000_000)
+        builder = MemoryRecordsBuilder(1_000_000)
         for timestamp, key, value, headers in cases.records(flushed["records"]):
             builder.append(timestamp, key, value, headers)
         assert builder.estimated_size_bytes == stored["size"]

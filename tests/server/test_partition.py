@@ -20,6 +20,7 @@ from kafka_internals.storage.unified_log import UnifiedLog
 
 NAME = TopicPartition("orders", 0)
 ASKED = (("request-p.1", "asked"),)
+NOW_MS = 0
 
 
 def batch(records: int = 1) -> RecordBatch:
@@ -36,7 +37,7 @@ def replica(broker=1, isr=(1, 2, 3), replicas=(1, 2, 3), epoch=5, **configs) -> 
 
 def test_a_g01_the_high_watermark_is_the_least_end_in_the_isr():
     leader = replica()
-    leader.append_records_to_leader(batch(10), 1, ASKED)
+    leader.append_records_to_leader(batch(10), 1, ASKED, NOW_MS)
     leader.update_follower_fetch_state(2, 8, ASKED)
     leader.update_follower_fetch_state(3, 5, ASKED)
     assert leader.high_watermark == 5
@@ -48,7 +49,7 @@ def test_a_g01_the_high_watermark_is_the_least_end_in_the_isr():
 @pytest.mark.parametrize("min_isr", [1, 2, 3])
 def test_the_whole_grid_of_the_high_watermark_rule(second, third, isr, min_isr):
     leader = replica(isr=isr, min_insync_replicas=min_isr)
-    leader.append_records_to_leader(batch(3), 1, ASKED)
+    leader.append_records_to_leader(batch(3), 1, ASKED, NOW_MS)
     for broker, end in ((2, second), (3, third)):
         leader.update_follower_fetch_state(broker, end, ASKED)
     ends = {1: 3, 2: second, 3: third}
@@ -62,46 +63,46 @@ def test_the_whole_grid_of_the_high_watermark_rule(second, third, isr, min_isr):
 
 def test_an_isr_member_that_never_fetched_holds_the_mark():
     leader = replica(isr=(1, 2))
-    leader.append_records_to_leader(batch(3), 1, ASKED)
+    leader.append_records_to_leader(batch(3), 1, ASKED, NOW_MS)
     assert leader.high_watermark == 0
 
 
 def test_a_g06_below_min_isr_the_leader_appends_for_acks_1_and_commits_nothing():
     leader = replica(isr=(1,), min_insync_replicas=2)
-    leader.append_records_to_leader(batch(), 1, ASKED)
+    leader.append_records_to_leader(batch(), 1, ASKED, NOW_MS)
     assert (leader.log.log_end_offset, leader.high_watermark) == (1, 0)
 
 
 def test_g_c_6_below_min_isr_acks_all_is_refused_before_anything_is_written():
     leader = replica(isr=(1,), min_insync_replicas=2)
     with pytest.raises(NotEnoughReplicasException, match="min.isr requirement of 2"):
-        leader.append_records_to_leader(batch(), -1, ASKED)
+        leader.append_records_to_leader(batch(), -1, ASKED, NOW_MS)
     assert leader.log.log_end_offset == 0
 
 
 def test_a_g07_min_isr_is_never_more_than_there_are_replicas():
     leader = replica(isr=(1, 2), replicas=(1, 2), min_insync_replicas=3)
-    leader.append_records_to_leader(batch(), -1, ASKED)
+    leader.append_records_to_leader(batch(), -1, ASKED, NOW_MS)
     leader.update_follower_fetch_state(2, 1, ASKED)
     assert leader.high_watermark == 1
 
 
 def test_a_g08_a_follower_learns_the_mark_with_the_answer_after_the_next_fetch():
     leader, follower = replica(isr=(1, 2)), replica(broker=2, isr=(1, 2))
-    leader.append_records_to_leader(batch(), -1, ASKED)
+    leader.append_records_to_leader(batch(), -1, ASKED, NOW_MS)
     for offset, marks in ((0, (0, 0)), (1, (1, 1))):
         read = leader.read_records(offset, 1_000, 5, 2, True)
         before = leader.high_watermark
         leader.update_follower_fetch_state(2, offset, ASKED)
         told = before if read.records else leader.high_watermark
         follower.append_records_to_follower(
-            PartitionData(NAME, "NONE", told, 0, read.records), ASKED)
+            PartitionData(NAME, "NONE", told, 0, read.records), ASKED, NOW_MS)
         assert (leader.high_watermark, follower.high_watermark) == marks
 
 
 def test_a_g12_at_the_end_nothing_past_it_an_error():
     leader = replica()
-    leader.append_records_to_leader(batch(), 1, ASKED)
+    leader.append_records_to_leader(batch(), 1, ASKED, NOW_MS)
     assert leader.read_records(1, 1_000, 5, 2, True).records == b""
     with pytest.raises(OffsetOutOfRangeException):
         leader.read_records(2, 1_000, 5, 2, True)
@@ -124,14 +125,14 @@ def test_a_follower_does_not_serve_and_a_stranger_is_not_served():
 
 def test_a_consumer_reads_to_the_mark_and_a_replica_to_the_end():
     leader = replica()
-    leader.append_records_to_leader(batch(), 1, ASKED)
+    leader.append_records_to_leader(batch(), 1, ASKED, NOW_MS)
     assert leader.read_records(0, 1_000, 5, -1, True).records == b""
     assert leader.read_records(0, 1_000, 5, 2, True).records != b""
 
 
 def test_the_mark_of_a_leader_never_falls():
     leader = replica(isr=(1, 2))
-    leader.append_records_to_leader(batch(3), 1, ASKED)
+    leader.append_records_to_leader(batch(3), 1, ASKED, NOW_MS)
     leader.update_follower_fetch_state(2, 3, ASKED)
     leader.update_follower_fetch_state(2, 1, ASKED)
     assert leader.high_watermark == 3
@@ -141,13 +142,14 @@ def test_a_g23_the_mark_of_a_follower_follows_the_leaders_also_down_and_never_pa
     follower = replica(broker=2)
     records = batch(3).with_offsets(0, 5).buffer
     for told, mark, given in ((9, 3, records), (2, 2, b""), (1, 1, b""), (3, 3, b"")):
-        follower.append_records_to_follower(PartitionData(NAME, "NONE", told, 0, given), ASKED)
+        follower.append_records_to_follower(PartitionData(NAME, "NONE", told, 0, given), ASKED,
+                                            NOW_MS)
         assert follower.high_watermark == mark
 
 
 def test_a_begin_takes_the_checkpoint_but_never_more_than_the_log_holds():
     one = replica(isr=(1, 2))
-    one.append_records_to_leader(batch(3), 1, ASKED)
+    one.append_records_to_leader(batch(3), 1, ASKED, NOW_MS)
     for checkpointed, mark in ((2, 2), (3, 3), (8, 3)):
         again = Partition(NAME, 1, one.registration, TOPIC_CONFIG.parse({}), one.log)
         again.begin(True, checkpointed, ())
@@ -159,4 +161,4 @@ def test_a_restarted_leader_does_not_lead_its_old_epoch():
     again = Partition(NAME, 1, one.registration, TOPIC_CONFIG.parse({}), one.log)
     again.begin(False, 0, ())
     with pytest.raises(NotLeaderOrFollowerException):
-        again.append_records_to_leader(batch(), 1, ASKED)
+        again.append_records_to_leader(batch(), 1, ASKED, NOW_MS)

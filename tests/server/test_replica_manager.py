@@ -20,6 +20,7 @@ from kafka_internals.server.replica_manager import ReplicaManager
 from kafka_internals.sim.disk import Disk
 
 ORDERS, RETURNS = TopicPartition("orders", 0), TopicPartition("returns", 0)
+FIRST_LOOK_AT_LOGS_MS = 30_000
 ELSEWHERE, NOWHERE = TopicPartition("elsewhere", 0), TopicPartition("nowhere", 0)
 
 
@@ -352,9 +353,12 @@ def test_latest_is_the_high_watermark_and_earliest_the_log_start(timestamp, offs
     assert (body.partitions[0].error, body.partitions[0].offset) == ("NONE", offset)
 
 
-def test_a_lookup_by_time_is_refused_by_name():
-    reply = Broker().say(ListOffsetsRequest((ListOffsetsPartition(ORDERS, 0, 1_767_225_600_000),)))
-    assert errors(reply) == ["UNSUPPORTED_VERSION"]
+@pytest.mark.parametrize("timestamp, told", [
+    (1_000, ("NONE", 0)), (1_001, ("NONE", -1)), (-3, ("NONE", 0)), (-5, ("NONE", -1)),
+    (-7, ("UNSUPPORTED_VERSION", -1))])
+def test_a_lookup_by_time_finds_the_first_record_below_the_mark(timestamp, told):
+    body = committed(1).say(ListOffsetsRequest((ListOffsetsPartition(ORDERS, 0, timestamp),))).body
+    assert (body.partitions[0].error, body.partitions[0].offset) == told
 
 
 @pytest.mark.parametrize("epoch, error", [(-1, "FENCED_LEADER_EPOCH"), (1, "UNKNOWN_LEADER_EPOCH")])
@@ -366,14 +370,14 @@ def test_list_offsets_checks_the_epoch(epoch, error):
 # -- checkpoint -------------------------------------------------------------------------------
 def test_the_checkpoint_is_written_every_five_seconds_after_a_mark_has_moved():
     broker = Broker()
-    assert broker.manager.next_deadline_ms(0) is None
+    assert broker.manager.next_deadline_ms(0) == FIRST_LOOK_AT_LOGS_MS
     broker.produce((ORDERS, batch(records=7)))
     broker.follow(7)
     assert broker.manager.next_deadline_ms(1_234) == 5_000
     broker.tick(5_000)
     assert broker.effects == [Persist("replication-offset-checkpoint",
                                       b"0\n2\norders 0 7\nreturns 0 0\n")]
-    assert broker.manager.next_deadline_ms(5_000) is None
+    assert broker.manager.next_deadline_ms(5_000) == FIRST_LOOK_AT_LOGS_MS
 
 
 @pytest.mark.parametrize("clean, mark", [(True, 7), (False, 0)])

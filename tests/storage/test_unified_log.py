@@ -3,11 +3,13 @@
 import pytest
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.config import TOPIC_CONFIG
 from kafka_internals.errors import (
     CorruptRecordException,
     InvalidRecordException,
     OffsetOutOfRangeException,
     RecordTooLargeException,
+    UnexpectedAppendOffsetException,
 )
 from kafka_internals.record_batch import RecordBatch, batches, encode
 from kafka_internals.sim.disk import Disk
@@ -15,6 +17,7 @@ from kafka_internals.storage.file_records import log_file
 from kafka_internals.storage.unified_log import UnifiedLog
 
 NAME = TopicPartition("orders", 0)
+NOW_MS = 1_767_225_600_000
 
 
 def batch(records: int = 1, **state: int) -> RecordBatch:
@@ -30,7 +33,7 @@ def disk() -> Disk:
 def log(disk) -> UnifiedLog:
     made = UnifiedLog(NAME, disk)
     for records in (10, 10, 5):
-        made.append_as_leader(batch(records), 3, 1_000_000)
+        made.append_as_leader(batch(records), 3, NOW_MS)
     return made
 
 
@@ -69,7 +72,7 @@ def test_a_read_that_is_full_ends_in_a_torn_batch(log):
 def test_what_a_follower_holds_is_what_the_leader_stored_byte_for_byte(log, disk):
     follower = UnifiedLog(TopicPartition("copy", 0), disk)
     for one in batches(log.read(0, 1_000_000, 25).records):
-        follower.append_as_follower(one)
+        follower.append_as_follower([one], 3, NOW_MS)
     assert follower.content() == log.content() == disk.read(log_file(NAME))
     assert list(follower.batches()) == list(log.batches())
 
@@ -83,31 +86,36 @@ def test_the_bytes_between_two_offsets_are_counted_in_whole_batches(log):
 
 def test_g_b_4_the_size_limit_is_the_leaders_alone(log, disk):
     large = batch(30)
-    assert UnifiedLog(TopicPartition("a", 0), disk).append_as_leader(large, 0, large.size)
+    for name, limit in (("fits", large.size), ("small", large.size - 1)):
+        limited = UnifiedLog(TopicPartition(name, 0), disk,
+                             TOPIC_CONFIG.parse({"max.message.bytes": limit}))
+        if name == "fits":
+            assert limited.append_as_leader(large, 0, NOW_MS).last_offset == 29
     with pytest.raises(RecordTooLargeException, match=f"is {large.size} bytes"):
-        log.append_as_leader(large, 3, large.size - 1)
-    assert log.append_as_follower(large.with_offsets(25, 3)).last_offset == 54
+        limited.append_as_leader(large, 3, NOW_MS)
+    assert log.append_as_follower([large.with_offsets(25, 3)], 3, NOW_MS).last_offset == 54
 
 
 @pytest.mark.parametrize("wrong", [batch(base_offset=7), batch(attributes=0x20)])
 def test_a_client_may_not_send_offsets_or_control_records(log, wrong):
     with pytest.raises(InvalidRecordException):
-        log.append_as_leader(wrong, 3, 1_000_000)
+        log.append_as_leader(wrong, 3, NOW_MS)
     assert log.log_end_offset == 25
 
 
 def test_a_damaged_batch_is_refused_by_leader_and_follower(log):
     data = bytearray(batch().buffer)
     data[-1] ^= 1
-    for append in (lambda b: log.append_as_leader(b, 3, 1_000_000), log.append_as_follower):
+    for append in (lambda b: log.append_as_leader(b, 3, NOW_MS),
+                   lambda b: log.append_as_follower([b], 3, NOW_MS)):
         with pytest.raises(CorruptRecordException):
             append(RecordBatch(bytes(data)))
     assert log.log_end_offset == 25
 
 
 def test_a_follower_never_goes_back(log):
-    with pytest.raises(CorruptRecordException, match="already ends at 25"):
-        log.append_as_follower(batch().with_offsets(24, 3))
+    with pytest.raises(UnexpectedAppendOffsetException, match="less than the next offset 25"):
+        log.append_as_follower([batch().with_offsets(24, 3)], 3, NOW_MS)
 
 
 @pytest.mark.parametrize("cut, end", [(1, 20), (70, 20), (400, 10)])
@@ -116,7 +124,8 @@ def test_recovery_cuts_a_torn_tail(log, disk, cut, end):
     disk.truncate(log_file(NAME), size - cut)
     again = UnifiedLog(NAME, disk)
     assert again.log_end_offset == end
-    assert disk.size(log_file(NAME)) == size - cut - again.recovered_bytes_cut
+    assert disk.size(log_file(NAME)) == sum(one.size for one in again.batches())
+    assert [one.partition(":")[0] for one in again.found] == [f"{0:020d}.log"]
 
 
 def test_recovery_stops_at_the_first_batch_whose_checksum_is_wrong(log, disk):
@@ -126,5 +135,5 @@ def test_recovery_stops_at_the_first_batch_whose_checksum_is_wrong(log, disk):
 
 def test_a_snapshot_of_the_batches_stays_what_it_was(log):
     before = log.batches()
-    log.append_as_leader(batch(), 3, 1_000_000)
+    log.append_as_leader(batch(), 3, NOW_MS)
     assert len(before) == 3 and len(log.batches()) == 4 and before[-1].last_offset == 24

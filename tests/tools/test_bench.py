@@ -79,7 +79,7 @@ def test_without_a_chromium_the_player_is_missing(monkeypatch):
 def test_an_unknown_name_says_which_there_are(capsys):
     with pytest.raises(SystemExit):
         bench.main(["speed"])
-    assert "there is no figure 'speed'; there is bytes, engine" in capsys.readouterr().err
+    assert "there is no figure 'speed'; there is bytes, log" in capsys.readouterr().err
 
 
 def test_a_schedule_that_violates_something_is_named(monkeypatch, capsys):
