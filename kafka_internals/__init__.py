@@ -16,6 +16,7 @@ _HOME = {                                         # what you use first stands fi
     "replica_view":     "viz.replica_view",       # who has which records, and what is committed
     "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
+    "page_cache_view":  "viz.page_cache_view",    # what a power loss could take
     "two_futures":      "viz.futures",            # two runs side by side on one clock
     "legend":           "course.legend",          # how everything looks
     "why_graph":        "viz.topology",           # the causes behind a value, as a graph

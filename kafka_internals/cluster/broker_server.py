@@ -6,6 +6,7 @@ starts a task; what the task sends leaves when its time is over. A crash between
 records that were appended and never answered.
 """
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from kafka_internals.sim.world import DISCONNECTED, REQUEST, RESPONSE, TICK, Nod
 NETWORK_DONE, HANDLED, FETCHER_DONE = "network thread", "handler thread", "fetcher thread"
 FETCHER = "fetcher"
 STATE_RULE = "a command of the learner"
+DISK_RULE = "a broker whose only log directory fails halts"
 
 
 class BrokerSnapshot(NamedTuple):
@@ -58,21 +60,36 @@ class BrokerServer(Node):
     def apply_image(self, image: Any, restarted: bool = False) -> None:
         """The broker learns the metadata."""
         reads = ((self.name, "state"),) if restarted else ()
-        self.perform(self.manager.apply_image(image, self._now_ms(), restarted, reads))
-        self.disk.take_cost_us()                  # borne by threads that nobody waits for
+        self._in_background(self.manager.apply_image, image, self._now_ms(), restarted, reads)
+
+    def _in_background(self, act: Callable[..., list], *args: Any) -> None:
+        """Threads that nobody waits for do this: what the disk takes for it delays nothing."""
+        self.perform(self._work(act, *args))
+        self.disk.take_cost_us()
         self._rest()
 
-    def change_state(self, state: str) -> None:
+    def _work(self, act: Callable[..., list], *args: Any) -> list:
+        """What the core makes of it; a disk that fails ends the process (KIP-112)."""
+        try:
+            return act(*args)
+        except OSError as error:
+            self.go_down("crashed", rule=f"{DISK_RULE}: {error.strerror}")
+            return []
+
+    def change_state(self, state: str, rule: str = STATE_RULE) -> None:
         """Say what the broker is now."""
         old, self.state = self.state, state
-        self._note(Changed(self.name, "state", old, state, STATE_RULE))
+        self._note(Changed(self.name, "state", old, state, rule))
 
-    def go_down(self, state: str, powered: bool = True) -> None:
+    def go_down(self, state: str, powered: bool = True, rule: str = STATE_RULE) -> None:
         """The process ends. Its connections are closed only where the machine still runs."""
         if state == "stopped":
-            for effect in self.manager.shut_down():
-                self._persist(effect)
-        self.change_state(state)
+            try:
+                for effect in self.manager.shut_down():
+                    self._persist(effect)
+            except OSError as error:
+                state, rule = "crashed", f"{DISK_RULE}: {error.strerror}"
+        self.change_state(state, rule)
         if powered:
             self.world.network.process_ended(self)
         else:
@@ -127,7 +144,9 @@ class BrokerServer(Node):
         if type(request.body) is ProduceRequest:
             size = sum(data.records.size for data in request.body.partitions)
             us += self.cost.validate_us_per_kib * (size >> 10)
-        effects = self.manager.handle(request, self._now_ms())
+        effects = self._work(self.manager.handle, request, self._now_ms())
+        if not self.up:
+            return
         if not any(type(effect) is Reply and effect.request is request for effect in effects):
             self._parked.add(request.id)
         self._begin(effects, us, HANDLED)
@@ -155,9 +174,11 @@ class BrokerServer(Node):
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
-        effects = self.manager.fetched(connection.server.broker, response, self._now_ms())
-        self._begin(effects, self.cost.fetcher_us, FETCHER_DONE)
-        self._rest()
+        effects = self._work(self.manager.fetched, connection.server.broker, response,
+                             self._now_ms())
+        if self.up:
+            self._begin(effects, self.cost.fetcher_us, FETCHER_DONE)
+            self._rest()
 
     def _on_disconnected(self, payload: tuple) -> None:
         leader = payload[0].server.broker
@@ -165,14 +186,14 @@ class BrokerServer(Node):
         self._rest()
 
     def _on_tick(self, _: int) -> None:
-        self.perform(self.manager.tick(self._now_ms()))
-        self.disk.take_cost_us()
-        self._rest()
+        self._in_background(self.manager.tick, self._now_ms())
 
     # -- effects ------------------------------------------------------------------------------
     def perform(self, effects: list) -> None:
-        """Do what a core asked for, in its order."""
+        """Do what a core asked for, in its order, as long as the process lives."""
         for effect in effects:
+            if not self.up:
+                return
             kind = type(effect)
             if kind is Changed:
                 self._note(effect)
@@ -182,7 +203,7 @@ class BrokerServer(Node):
                 connection = self._connect(effect.to)
                 self.world.network.send(connection, connection.server, REQUEST, effect.request)
             elif kind is Persist:
-                self._persist(effect)
+                self._work(self._persist, effect)
             elif kind is Disconnect:
                 self.world.network.close(self._connect(effect.to), self)
 
@@ -190,9 +211,10 @@ class BrokerServer(Node):
         if self.world.trace is not None:
             self.world.trace.changes.append((self.world.event, *change))
 
-    def _persist(self, effect: Persist) -> None:
+    def _persist(self, effect: Persist) -> list:
         self._now_ms()
         self.disk.replace(effect.file, effect.data)
+        return []
 
     def _connect(self, broker: int) -> Any:
         return self.world.network.connect(self, self.world.nodes[broker_name(broker)], FETCHER)
@@ -218,6 +240,8 @@ class BrokerServer(Node):
 
     def _rest(self) -> None:
         """Set the one timer to the core's next deadline."""
+        if not self.up:
+            return
         deadline_ms = self.manager.next_deadline_ms(self._now_ms())
         self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
 

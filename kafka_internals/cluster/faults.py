@@ -28,6 +28,15 @@ class Faults:
         """The disk is gone, and the broker with it; it can restart with an empty one."""
         self._fault("lose_disk", broker)
 
+    def full_disk(self, broker: int, free_bytes: int = 0) -> None:
+        """The disk takes `free_bytes` more and then nothing: a broker that has to write halts."""
+        checks.not_negative("free_bytes", free_bytes)
+        self._fault("full_disk", broker, free_bytes=free_bytes)
+
+    def free_disk(self, broker: int) -> None:
+        """There is room on the disk again; a broker that has halted can restart."""
+        self._fault("free_disk", broker)
+
     def pause(self, broker: int) -> None:
         """The process stands still (a long garbage collection); the clock goes on."""
         self._fault("pause", broker, up=True, paused=False)

@@ -19,6 +19,8 @@ from kafka_internals.common import Changed, TopicPartition, broker_name
 from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
 from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
 from kafka_internals.server.partition import Rules
+from kafka_internals.sim.disk import DiskSnapshot
+from kafka_internals.sim.disk_faults import FullDisk
 from kafka_internals.sim.journal import Entry, Journal
 from kafka_internals.sim.network import Cut, Lossy, Slow
 from kafka_internals.sim.trace import Trace
@@ -156,6 +158,10 @@ class Run:
                     break
         return Batches(found, len(found))
 
+    def disk(self, broker: int) -> DiskSnapshot:
+        """The files of a broker and which of their pages are on its disk."""
+        return self.brokers[broker].disk.snapshot()
+
     # -- commands: topics and clients ---------------------------------------------------------
     def _do_create_topic(self, topic: str, partitions: int, replication_factor: int,
                          configs: tuple) -> None:
@@ -224,6 +230,14 @@ class Run:
         node = self.brokers[broker]
         node.go_down("without disk") if node.up else node.change_state("without disk")
         node.disk.lose()
+
+    def _do_full_disk(self, broker: int, free_bytes: int) -> None:
+        disk = self.brokers[broker].disk
+        disk.faults.append(FullDisk(disk.used_bytes + free_bytes))
+
+    def _do_free_disk(self, broker: int) -> None:
+        disk = self.brokers[broker].disk
+        disk.faults = [fault for fault in disk.faults if not isinstance(fault, FullDisk)]
 
     def _do_pause(self, broker: int) -> None:
         self.world.pause(self.brokers[broker])

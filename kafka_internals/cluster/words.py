@@ -72,6 +72,8 @@ COMMANDS = {
     "run_app": "application {app} begins", "kill": "broker {broker} is killed",
     "stop": "broker {broker} is stopped", "power_loss": "broker {broker} loses power",
     "lose_disk": "broker {broker} loses its disk", "pause": "broker {broker} is paused",
+    "full_disk": "the disk of broker {broker} has {free_bytes} bytes left",
+    "free_disk": "the disk of broker {broker} has room again",
     "resume": "broker {broker} resumes", "restart": "broker {broker} is started again",
     "slow": "broker {broker} fetches {fetch_ms} ms slower",
     "partition": "{side} and {other_side} are cut off from each other",

@@ -29,6 +29,8 @@ FOLLOWER_HW_RULE = "a follower's high watermark = the leader's as last told, up 
 APPEND_RULE = "a leader gives offsets: base offset = log end offset"
 COPY_RULE = "a follower appends what the leader stored, byte for byte"
 FETCH_RULE = "a fetch at offset n says: I have everything below n"
+RETENTION_RULE = "old segments go: retention.ms, retention.bytes; the log begins behind them"
+FOLLOWER_START_RULE = "a follower's log begins no earlier than its leader's"
 START_RULE = "the log is what its files hold; the high watermark begins at the checkpoint"
 
 
@@ -218,7 +220,7 @@ class Partition:
         end = self.log.log_end_offset
         self.log.update_high_watermark(data.high_watermark)
         self._snapshot = None
-        changed = []
+        changed = self._begin_no_earlier(data.log_start_offset, response)
         if end != old:
             changed.append(Changed(self.subject, "log_end_offset", old, end, COPY_RULE,
                                    (response,)))
@@ -227,6 +229,19 @@ class Partition:
                                    FOLLOWER_HW_RULE,
                                    (response, (self.subject, "log_end_offset"))))
         return changed
+
+    def _begin_no_earlier(self, offset: int, response: tuple) -> list[Changed]:
+        """What the leader has deleted a follower deletes, too; in its own time."""
+        old = self.log.log_start_offset
+        if not self.log.maybe_increment_log_start_offset(min(offset, self.high_watermark)):
+            return []
+        return [self.log_start_moved(old, FOLLOWER_START_RULE, (response,))]
+
+    def log_start_moved(self, old: int, rule: str = RETENTION_RULE, reads: tuple = ()) -> Changed:
+        """The log begins later than it did: what tells everybody."""
+        self._snapshot = None
+        return Changed(self.subject, "log_start_offset", old, self.log.log_start_offset, rule,
+                       reads)
 
     # -- seen from outside --------------------------------------------------------------------
     def waits(self) -> tuple[Wait, ...]:

@@ -278,8 +278,9 @@ class ReplicaManager:
             effects += fetcher.tick(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
-        self._logs.tick(START_MS + now_ms)
-        return effects
+        moved = self._logs.tick(START_MS + now_ms)
+        return effects + [self.partitions[name].log_start_moved(old)
+                          for name, old in moved.items()]
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do. A checkpoint is due only after a mark has moved."""

@@ -66,6 +66,11 @@ class File:
         tail = range(self.flushed // PAGE_BYTES, _pages(len(self.data)))
         return sorted({*self.older, *tail}) if len(self.data) > self.flushed else sorted(self.older)
 
+    def unflushed_bytes(self) -> int:
+        """How many bytes the platter has not, or has as they were before."""
+        again = sum(min(PAGE_BYTES, self.flushed - page * PAGE_BYTES) for page in self.older)
+        return len(self.data) - self.flushed + again
+
     def write(self, position: int, data: bytes) -> None:
         """Put bytes in place of others, with zeros up to `position` where the file is shorter."""
         end = position + len(data)
@@ -113,6 +118,22 @@ class File:
         if page in self.older:
             return self.older[page]
         return bytes(self.data[page * PAGE_BYTES:min((page + 1) * PAGE_BYTES, self.flushed)])
+
+
+class FileSnapshot(NamedTuple):
+    """A file, frozen. `pages`: "dirty" or "flushed", as far as something was written."""
+
+    name: str
+    size: int
+    written_bytes: int
+    unflushed_bytes: int
+    pages: tuple[str, ...]
+
+
+class DiskSnapshot(NamedTuple):
+    """Every file of a disk, by name."""
+
+    files: tuple[FileSnapshot, ...]
 
 
 def _pages(size: int) -> int:
@@ -183,7 +204,7 @@ class Disk:
     def append(self, name: str, data: bytes) -> None:
         """Write behind the end, into the page cache."""
         if self.faults:
-            self._may_write(name, self.size(name) + len(data))
+            self._may_write(name, self._held_bytes(name) + len(data))
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = File()
@@ -198,19 +219,22 @@ class Disk:
         Errors: ValueError for a position below 0.
         """
         _not_negative(name, position)
-        self._may_write(name, max(self.size(name), position + len(data)))
+        self._may_write(name, max(self._held_bytes(name), position + len(data)))
         file = self._made(name)
         file.write(position, data)
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut the file at `size` bytes, or extend it with zeros; it need not exist before."""
+        """Cut the file at `size` bytes, or extend it with zeros; it need not exist before.
+
+        Zeros that nobody wrote take no room on the disk.
+        """
         _not_negative(name, size)
-        self._may_write(name, size)
+        self._may_write(name, min(size, self._held_bytes(name)))
         self._made(name).truncate(size)
 
     def flush(self, name: str) -> None:
         """Everything written to this file so far reaches the platter."""
-        self._may_write(name, self.size(name))
+        self._may_write(name, self._held_bytes(name))
         if file := self.files.get(name):
             file.flush()
             self.cost_us += self._cost.flush_us
@@ -221,7 +245,7 @@ class Disk:
         Errors: FileNotFoundError where there is no file of the old name.
         """
         file = self._existing(old)
-        self._may_write(old, file.size)
+        self._may_write(old, len(file.data))
         del self.files[old]
         self.files[new] = file
 
@@ -251,10 +275,27 @@ class Disk:
             raise FileNotFoundError(ENOENT, "no such file on this disk", name)
         return self.files[name]
 
-    def _may_write(self, name: str, size: int) -> None:
+    def snapshot(self) -> DiskSnapshot:
+        """Frozen: what is written, and what of it is on the platter."""
+        return DiskSnapshot(tuple(
+            FileSnapshot(name, file.size, len(file.data), file.unflushed_bytes(),
+                         self.pages(name)[:_pages(len(file.data))])
+            for name, file in sorted(self.files.items())))
+
+    def _held_bytes(self, name: str) -> int:
+        file = self.files.get(name)
+        return len(file.data) if file else 0
+
+    @property
+    def used_bytes(self) -> int:
+        """How much room all files take."""
+        return sum(len(file.data) for file in self.files.values())
+
+    def _may_write(self, name: str, held_bytes: int) -> None:
+        """Ask the faults whether the file may take so much room."""
         for fault in self.faults:
-            others = sum(file.size for other, file in self.files.items() if other != name)
-            fault.before_write(name, self.size(name) + others, size + others)
+            used = self.used_bytes
+            fault.before_write(name, used, used - self._held_bytes(name) + held_bytes)
 
     # -- what happens to it -------------------------------------------------------------------
     def power_loss(self) -> None:

@@ -109,8 +109,12 @@ class LogManager:
         return self._starts != self._log_starts()
 
     # -- time ---------------------------------------------------------------------------------
-    def tick(self, now_ms: int) -> None:
-        """Write checkpoints, delete old segments and remove files, as far as it is time."""
+    def tick(self, now_ms: int) -> dict[TopicPartition, int]:
+        """Write checkpoints, delete old segments and remove files, as far as it is time.
+
+        Gives the logs that begin later now, and where they began before.
+        """
+        before = {name: log.log_start_offset for name, log in self.logs.items()}
         for key, due_ms in list(self._due_ms.items()):
             if due_ms <= now_ms:
                 del self._due_ms[key]
@@ -122,6 +126,8 @@ class LogManager:
             log.local.do_due(now_ms)
         self._remove_deleted(now_ms)
         self._is_stale = True
+        return {name: start for name, start in before.items()
+                if self.logs[name].log_start_offset != start}
 
     def _look_after(self, key: str, now_ms: int) -> None:
         self._due_ms[key] = now_ms + self._config[key]

@@ -73,6 +73,10 @@ class Look:
         """The batches that one broker's disk holds, whether it runs or not."""
         return self._run.stored(partition, broker)
 
+    def disk(self, broker: int) -> Any:
+        """What one broker's disk and page cache hold, whether the broker runs or not."""
+        return self._run.disk(broker)
+
     def subjects(self) -> list[str]:
         """Names of everything that has a snapshot."""
         return self._run.subjects()

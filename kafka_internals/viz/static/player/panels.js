@@ -131,7 +131,14 @@ class EventLog {
     if (!waits) requestAnimationFrame(() => setTimeout(() => this.show()));
   }
 
+  // Who comes by the keyboard finds the list as it is now.
+  enter() {
+    this.show();
+    this.stop?.focus();
+  }
+
   show() {
+    if (!this.next) return;
     const [reel, i] = this.next, { event } = reel.frames[i];
     this.next = null;
     let current = null;

@@ -158,7 +158,7 @@ class Player {
       "[": () => this.go(this.scrubber.same(this.cursor, -1)),
       ",": () => this.pacing(-1), ".": () => this.pacing(1),
       w: () => this.focusPanel("why"), i: () => this.focusPanel("inspect"),
-      l: () => this.log.el.querySelector("[tabindex='0']")?.focus(),
+      l: () => this.log.enter(),
       b: () => this.nextBelief(), s: () => this.saveAs(), "?": () => this.help(),
       Escape: () => this.help(false),
     };
