@@ -17,6 +17,9 @@ _HOME = {                                         # what you use first stands fi
     "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
     "page_cache_view":  "viz.page_cache_view",    # what a power loss could take
+    "byte_view":        "viz.byte_view",          # a file byte by byte: byte_view(dump(content))
+    "changed_byte_view": "viz.byte_view",         # one byte before and after: of changed(...)
+    "segment_view":     "viz.segment_view",       # how an offset is found: of look_up(log, 17)
     "two_futures":      "viz.futures",            # two runs side by side on one clock
     "legend":           "course.legend",          # how everything looks
     "why_graph":        "viz.topology",           # the causes behind a value, as a graph
@@ -26,6 +29,9 @@ _HOME = {                                         # what you use first stands fi
     "RecordBatch":      "record_batch",           # the bytes themselves
     "Record":           "record_batch",
     "UnifiedLog":       "storage.unified_log",    # a replica's log
+    "dump":             "storage.dump_log_segments",  # what every byte of a file means
+    "changed":          "storage.dump_verdict",   # who notices that a byte became another
+    "look_up":          "storage.lookup_snapshot",    # segment, index, scan, batch
     "Partition":        "server.partition",       # the high watermark rule
     "ReplicaManager":   "server.replica_manager", # what a broker does with a request
     "KafkaProducer":    "clients.kafka_producer", # the sender behind send()

@@ -23,12 +23,14 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")      # by their number in a b
 
 GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")     # no time, no name, unknown system
 XERIAL_HEADER = b"\x82SNAPPY\0" + pack(">ii", 1, 1)     # version, and the oldest that can read it
+XERIAL_VERSION_AT, XERIAL_FIRST_VERSION = 8, 1
 LZ4_HEADER = bytes.fromhex("04224d18604082")            # independent blocks of 64 KiB
 SNAPPY_BLOCK_BYTES, LZ4_BLOCK_BYTES = 32 << 10, 64 << 10
 LZ4_STORED = 0x80000000                                 # this block did not get any smaller
 LZ4_VERSION_AND_INDEPENDENCE, LZ4_INDEPENDENT = 0xE0, 0x60
 GZIP_LEVEL, ZSTD_LEVEL = 6, 3
 FIRST_GUESS_BYTES, GROWTH = 64 << 10, 8
+NO_ROOM = "write whole buffer"                          # cramjam tells it in words only
 
 
 # -- writing ----------------------------------------------------------------------------------
@@ -94,6 +96,8 @@ def _unsnap_block(block: bytes, limit_bytes: int, so_far: int) -> bytes:
 def _unsnap(data: bytes, limit_bytes: int) -> bytes:
     if data[:8] != XERIAL_HEADER[:8]:                   # some clients send one bare block
         return _unsnap_block(data, limit_bytes, 0)
+    if (version := unpack_from(">i", data, XERIAL_VERSION_AT)[0]) < XERIAL_FIRST_VERSION:
+        raise ValueError(f"its version is {version}, {XERIAL_FIRST_VERSION} is the first")
     position, parts, so_far = len(XERIAL_HEADER), [], 0
     while position < len(data):
         (size,), position = unpack_from(">i", data, position), position + 4
@@ -105,19 +109,18 @@ def _unsnap(data: bytes, limit_bytes: int) -> bytes:
 
 
 def _into_growing_buffer(decompress_into, data: bytes, limit_bytes: int) -> bytes:
-    """The library says what went wrong in words only: a failure counts when no room is left."""
+    """What is broken is refused at once; only where the library had no room it gets more."""
     size = min(limit_bytes, max(FIRST_GUESS_BYTES, GROWTH * len(data)))
     while True:
         buffer = bytearray(size)
         try:
             return bytes(memoryview(buffer)[:decompress_into(data, buffer)])
         except cramjam.DecompressionError as error:
-            if size < limit_bytes:
-                size = min(limit_bytes, GROWTH * size)
-            elif "write whole buffer" in str(error):
-                raise _too_large(limit_bytes) from error
-            else:
+            if NO_ROOM not in str(error):
                 raise
+            if size >= limit_bytes:
+                raise _too_large(limit_bytes) from error
+            size = min(limit_bytes, GROWTH * size)
 
 
 def _unlz4(data: bytes, limit_bytes: int) -> bytes:

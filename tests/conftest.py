@@ -1,33 +1,53 @@
-"""Browser tests are collected only where there is a Chromium; the last line says so if not.
+"""Tests that need a program from outside are collected only where it is; the last lines say so.
 
-`REQUIRE_BROWSER=1` makes its absence an error, as CI does.
+Browser tests need a Chromium, those in `tests/kafka` Java and Kafka's tools. `REQUIRE_BROWSER=1`
+and `REQUIRE_KAFKA=1` make the absence an error, as CI does.
 """
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from kafka_internals.tools.browser import ABSENT, CHROMIUM
+from kafka_internals.tools import browser
+from tests.kafka import dump_log
 
-BROWSER = Path(__file__).parent / "browser"
+HERE = Path(__file__).parent
+
+
+class Need(NamedTuple):
+    """A folder of tests, whose they are, what makes them a must, and what is missing here."""
+
+    folder: Path
+    who: str
+    required_by: str
+    absent: str | None
+
+
+NEEDS = (Need(HERE / "kafka", "Tests with Kafka's own tools", "REQUIRE_KAFKA", dump_log.ABSENT),
+         Need(HERE / "browser", "Browser tests", "REQUIRE_BROWSER",
+              None if browser.CHROMIUM else browser.ABSENT))
+MISSING = [need for need in NEEDS if need.absent]
 
 
 def pytest_configure() -> None:
-    """Where a browser is required, nothing runs without one."""
-    if os.environ.get("REQUIRE_BROWSER") == "1" and not CHROMIUM:
-        raise pytest.UsageError(f"REQUIRE_BROWSER=1, and {ABSENT}")
+    """Where something is required, nothing runs without it."""
+    for need in MISSING:
+        if os.environ.get(need.required_by) == "1":
+            raise pytest.UsageError(f"{need.required_by}=1, and {need.absent}")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the browser tests where no browser is."""
-    return True if not CHROMIUM and BROWSER in (
-        collection_path, *collection_path.parents) else None
+    """Leave out the tests whose program is not here."""
+    return True if any(need.folder in (collection_path, *collection_path.parents)
+                       for need in MISSING) else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The very last line, where browser tests were among what was asked for."""
+    """The very last lines, where such tests were among what was asked for."""
     asked = [Path(name.split("::")[0]).resolve() for name in config.args]
-    if not CHROMIUM and any(one == BROWSER or one in BROWSER.parents for one in asked):
-        print(f"\nBrowser tests were not collected: {ABSENT}.")
+    for need in MISSING:
+        if any(one == need.folder or one in need.folder.parents for one in asked):
+            print(f"\n{need.who} were not collected: {need.absent}.")

@@ -6,6 +6,7 @@ worked, and changes nothing.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike
 from typing import Any
 
 from kafka_internals.cluster.handles import Handle
@@ -138,6 +139,24 @@ def broker_state(run: Any, command: str, given: Any, up: bool | None, paused: bo
     if paused is not None and node.paused is not paused:
         wanted = "it can be resumed only while paused" if paused else f"resume({given}) first"
         raise IllegalStateException(f"{command}({given}): broker {given} is {node.state}; {wanted}")
+
+
+def exported(run: Any, given: Any, path: Any, crashed: Any) -> Any:
+    """The node of a broker whose disk can be written to real files."""
+    found = broker(run, given)
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"export({given}, {path!r}): give the path of a new directory, like "
+                        f"'broker-{given}'")
+    if not isinstance(crashed, bool):
+        raise TypeError(f"export(..., crashed={crashed!r}): True or False")
+    if not found.disk.files:
+        raise IllegalStateException(f"export({given}): broker {given} is {found.state} and has "
+                                    f"written nothing; create a topic on it, or restart({given})")
+    if crashed and found.state == "stopped":
+        raise IllegalStateException(f"export({given}, crashed=True): broker {given} is stopped, in "
+                                    f"an orderly way; leave crashed=True out, or kill({given}) in "
+                                    f"a fork")
+    return found
 
 
 def node(run: Any, given: Any) -> str:

@@ -173,6 +173,10 @@ class Disk:
         return sorted(rest for name in self.files if name.startswith(inside)
                       and "/" not in (rest := name[len(inside):]))
 
+    def directories(self) -> list[str]:
+        """Names of the directories that hold a file, sorted."""
+        return sorted({name.rpartition("/")[0] for name in self.files} - {""})
+
     def modified_ms(self, name: str) -> int:
         """When the file was last written, in epoch ms. FileNotFoundError without one."""
         return self._existing(name).modified_ms

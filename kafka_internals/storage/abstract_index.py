@@ -84,7 +84,8 @@ class AbstractIndex:
         return self._decode(self._fields(at))
 
     def __iter__(self):
-        return map(self.entry, range(self.entries))
+        content = self._storage.read(self.name, 0, self.size_bytes)
+        return map(self._decode, self.ENTRY.iter_unpack(content))
 
     def relative_offset(self, offset: int) -> int:
         """Offset minus base offset; IndexOffsetOverflowException where it fits no 31 bits."""

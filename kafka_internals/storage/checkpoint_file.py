@@ -8,6 +8,7 @@ after an orderly stop only, `.kafka_cleanshutdown`; a partition's directory has
 """
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,8 @@ CLEANER_OFFSET_CHECKPOINT = "cleaner-offset-checkpoint"             # first dirt
 META_PROPERTIES, CLEAN_SHUTDOWN = "meta.properties", ".kafka_cleanshutdown"
 PARTITION_METADATA = "partition.metadata"
 ZERO_UUID = "A" * 22
+_UUID = re.compile("[A-Za-z0-9_-]{22}")
+_NUMBER, _SPACES = re.compile(r"[+-]?0*\d{1,19}"), re.compile(r"\s+", re.ASCII)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -45,17 +48,30 @@ def read_checkpoint(storage: Storage, name: str) -> list[str]:
 
     Errors: KafkaStorageException for another version, another count, or what is no checkpoint.
     """
-    lines = storage.read(name).decode(errors="replace").splitlines()
+    lines = [line.decode(errors="replace") for line in storage.read(name).splitlines()]
     if not lines:
         return []
     if lines[0] != VERSION:
         raise KafkaStorageException(f"Unrecognized version of the checkpoint file {name}: "
                                     f"{lines[0]!r}; {VERSION!r} is known")
     count = lines[1] if len(lines) > 1 else ""
-    if not count.isdecimal() or int(count) != len(lines) - 2:
+    if not _NUMBER.fullmatch(count) or int(count) != len(lines) - 2:
         raise KafkaStorageException(f"Expected {count or 'no number of'} entries in the checkpoint "
                                     f"file {name}, but found {max(0, len(lines) - 2)}")
     return lines[2:]
+
+
+def number(text: str, bits: int = 64) -> int:
+    """A signed number, as Java reads one; ValueError where it is none or needs more bits."""
+    if not _NUMBER.fullmatch(text) or not -1 << bits - 1 <= int(text) < 1 << bits - 1:
+        raise ValueError(f"{text[:40]!r} is no number of {bits} bits")
+    return int(text)
+
+
+def words(line: str) -> list[str]:
+    """What stands between the spaces of a line; space before the first is not allowed for."""
+    found = _SPACES.split(line)
+    return found if found[-1] else found[:-1]
 
 
 def malformed(name: str, line: str, form: str) -> KafkaStorageException:
@@ -81,8 +97,8 @@ def read_offsets(storage: Storage, name: str) -> dict[TopicPartition, int]:
     offsets = {}
     for line in read_checkpoint(storage, name):
         try:
-            topic, partition, offset = line.split()
-            offsets[TopicPartition(topic, int(partition))] = int(offset)
+            topic, partition, offset = words(line)
+            offsets[TopicPartition(topic, number(partition, 32))] = number(offset)
         except ValueError:
             raise malformed(name, line, "topic partition offset") from None
     return offsets
@@ -103,7 +119,7 @@ def read_partition_metadata(storage: Storage, name: str) -> str | None:
     content = storage.read(name).decode(errors="replace")
     fields = dict(line.partition(": ")[::2] for line in content.splitlines())
     topic_id = fields.get("topic_id", "")
-    if fields.get("version") != VERSION or len(topic_id) != len(ZERO_UUID) \
+    if fields.get("version") != VERSION or not _UUID.fullmatch(topic_id) \
             or topic_id == ZERO_UUID:
         raise KafkaStorageException(f"{name} has to hold 'version: {VERSION}' and a topic id of "
                                     f"{len(ZERO_UUID)} characters; it holds {content!r}")
@@ -125,7 +141,7 @@ def write_meta_properties(storage: Storage, name: str, properties: dict[str, str
 
 def read_meta_properties(storage: Storage, name: str) -> dict[str, str]:
     """The properties, in the order of the file; none without a file."""
-    lines = storage.read(name).decode().splitlines()
+    lines = [line.decode("latin-1") for line in storage.read(name).splitlines()]
     return dict(line.partition("=")[::2] for line in lines if line and not line.startswith("#"))
 
 
@@ -139,6 +155,7 @@ def write_clean_shutdown(storage: Storage, name: str, broker_epoch: int) -> None
 def read_clean_shutdown(storage: Storage, name: str) -> int | None:
     """The broker epoch of an orderly stop; None where there was none, or it cannot be read."""
     try:
-        return int(json.loads(storage.read(name))["brokerEpoch"])
-    except (ValueError, TypeError, KeyError):
+        epoch = json.loads(storage.read(name))["brokerEpoch"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
+    return epoch if type(epoch) is int else None

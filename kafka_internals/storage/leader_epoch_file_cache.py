@@ -8,7 +8,13 @@ whole cache is written to `leader-epoch-checkpoint` whenever it changes.
 from bisect import bisect_right
 from typing import NamedTuple
 
-from kafka_internals.storage.checkpoint_file import malformed, read_checkpoint, write_checkpoint
+from kafka_internals.storage.checkpoint_file import (
+    malformed,
+    number,
+    read_checkpoint,
+    words,
+    write_checkpoint,
+)
 from kafka_internals.storage.file_records import Storage
 
 LEADER_EPOCH_CHECKPOINT = "leader-epoch-checkpoint"
@@ -37,10 +43,10 @@ class LeaderEpochFileCache:
 
     def _parse(self, line: str) -> EpochEntry:
         try:
-            epoch, start_offset = map(int, line.split())
+            epoch, start_offset = words(line)
+            return EpochEntry(number(epoch, 32), number(start_offset))
         except ValueError:
             raise malformed(self.name, line, "epoch startOffset") from None
-        return EpochEntry(epoch, start_offset)
 
     def _set(self, entries: tuple[EpochEntry, ...]) -> None:
         if entries != self.epoch_entries:

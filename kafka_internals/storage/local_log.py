@@ -177,8 +177,13 @@ class LocalLog:
         """Cut the log at `offset`: later segments go, the one that holds it loses its end."""
         self.delete_segments([one for one in self.segments if one.base_offset > offset], now_ms)
         self.segments.active.truncate_to(offset, now_ms)
+        self._ends_at(offset)
+
+    def _ends_at(self, offset: int) -> None:
+        """What is flushed, or still to be flushed, lies below the log's end."""
         self.log_end_offset = offset
-        self.recovery_point = min(self.recovery_point, offset)
+        self.recovery_point, self._flush_to = (min(one, offset) for one in (self.recovery_point,
+                                                                            self._flush_to))
 
     def truncate_fully_and_start_at(self, offset: int, now_ms: int) -> None:
         """Delete everything; one empty segment begins at `offset`."""
@@ -186,7 +191,8 @@ class LocalLog:
             self.segments.remove(segment)
             segment.delete_if_exists()
         self.segments.add(self.new_segment(offset, now_ms))
-        self.log_end_offset = self.recovery_point = offset
+        self._ends_at(offset)
+        self.recovery_point = offset
 
     def close(self) -> None:
         """Leave the files as an orderly stop does."""

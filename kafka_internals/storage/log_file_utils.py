@@ -10,6 +10,7 @@ PRODUCER_SNAPSHOT = ".snapshot"
 SEGMENT_FILES = (LOG, OFFSET_INDEX, TIME_INDEX, TXN_INDEX)  # the order in which they are renamed
 DELETED, CLEANED, SWAP, TMP = ".deleted", ".cleaned", ".swap", ".tmp"
 LONGEST_DIRECTORY_NAME = 255                                # characters, as file systems allow
+LARGEST_OFFSET = 2**63 - 1                                  # a Java long
 
 
 def segment_file(directory: object, base_offset: int, kind: str, suffix: str = "") -> str:
@@ -20,10 +21,10 @@ def segment_file(directory: object, base_offset: int, kind: str, suffix: str = "
 def offset_from_file(name: str) -> int:
     """The offset that a file name begins with, with or without its directory.
 
-    ValueError where it does not begin with digits and a dot.
+    ValueError where it does not begin with digits and a dot, or with too large a number.
     """
     digits = name.rpartition("/")[2].partition(".")[0]
-    if not digits.isdecimal():
+    if not digits.isdecimal() or len(digits) > 20 or int(digits) > LARGEST_OFFSET:
         raise ValueError(f"{name!r} does not begin with an offset, as in '{0:020d}.log'")
     return int(digits)
 

@@ -7,6 +7,7 @@ is recovered. Retention looks at the logs every five minutes.
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -14,7 +15,6 @@ from kafka_internals.storage.checkpoint_file import (
     CLEAN_SHUTDOWN,
     LOG_START_OFFSET_CHECKPOINT,
     RECOVERY_POINT_CHECKPOINT,
-    read_clean_shutdown,
     read_offsets,
     write_clean_shutdown,
     write_offsets,
@@ -41,7 +41,7 @@ class LogManager:
                  draw: Callable[[int], int] = lambda n: 0) -> None:
         self._storage, self._config, self._draw = storage, config, draw
         self.logs: dict[TopicPartition, UnifiedLog] = {}
-        self.was_clean = read_clean_shutdown(storage, CLEAN_SHUTDOWN) is not None
+        self.was_clean = storage.exists(CLEAN_SHUTDOWN)         # whatever it holds
         if self.was_clean:
             storage.delete(CLEAN_SHUTDOWN)
         self._points = read_offsets(storage, RECOVERY_POINT_CHECKPOINT)
@@ -151,6 +151,10 @@ class LogManager:
         due = [*self._due_ms.values(), *(when_ms for when_ms, _ in self._deleted),
                *(log.local.next_deadline_ms for log in self.logs.values())]
         return min((ms for ms in due if ms is not None), default=None)
+
+    def twin_on(self, storage: Storage) -> "LogManager":
+        """These logs as they stand, but on a copy of their storage: what it does stays there."""
+        return deepcopy(self, {id(self._storage): storage})
 
     def shut_down(self, broker_epoch: int = 0) -> None:
         """An orderly stop: close every log, write the checkpoints, and then the marker."""

@@ -25,6 +25,7 @@ from kafka_internals.storage.file_records import (
 )
 from kafka_internals.storage.leader_epoch_file_cache import LeaderEpochFileCache
 from kafka_internals.storage.log_file_utils import (
+    LARGEST_OFFSET,
     LOG,
     OFFSET_INDEX,
     SEGMENT_FILES,
@@ -102,6 +103,14 @@ class LogSegment:
         return TimeIndex(self._storage, self.file(TIME_INDEX), self.base_offset,
                          self._max_index_bytes)
 
+    def peek_offset_index(self) -> OffsetIndex | None:
+        """The `.index` for a look that changes nothing: it is neither made nor kept open."""
+        if "offset_index" in self.__dict__:
+            return self.offset_index
+        name = self.file(OFFSET_INDEX)
+        return OffsetIndex(self._storage, name, self.base_offset, self._max_index_bytes) \
+            if self._storage.exists(name) else None
+
     def _opened(self) -> list[OffsetIndex | TimeIndex]:
         return [self.__dict__[name] for name in ("offset_index", "time_index")
                 if name in self.__dict__]
@@ -132,10 +141,17 @@ class LogSegment:
         return largest if largest >= 0 else self._storage.modified_ms(self.file(LOG))
 
     def read_next_offset(self) -> int:
-        """The offset behind the last batch; the base offset of an empty segment."""
+        """The offset behind the last batch; the base offset of an empty segment.
+
+        Errors: LogSegmentOffsetOverflowException where that is no offset any more.
+        """
         next_offset = self.base_offset
         for batch in self.log.headers(self.offset_index.last_entry.position):
             next_offset = batch.last_offset + 1
+        if next_offset > LARGEST_OFFSET:
+            raise LogSegmentOffsetOverflowException(
+                f"{self!r} ends behind offset {next_offset - 1}; no offset follows "
+                f"{LARGEST_OFFSET}")
         return next_offset
 
     def can_convert_to_relative_offset(self, offset: int) -> bool:
@@ -143,10 +159,10 @@ class LogSegment:
         return 0 <= offset - self.base_offset <= LARGEST_RELATIVE_OFFSET
 
     def _ensure_offset_in_range(self, offset: int) -> None:
-        if not self.can_convert_to_relative_offset(offset):
+        if not self.can_convert_to_relative_offset(offset) or offset >= LARGEST_OFFSET:
             raise LogSegmentOffsetOverflowException(
                 f"offset {offset} does not fit into {self!r}, which takes {self.base_offset} to "
-                f"{self.base_offset + LARGEST_RELATIVE_OFFSET}")
+                f"{min(self.base_offset + LARGEST_RELATIVE_OFFSET, LARGEST_OFFSET - 1)}")
 
     # -- append -------------------------------------------------------------------------------
     def append(self, *batches: RecordBatch) -> None:

@@ -239,7 +239,7 @@ class LogValidator:
                  leader_epoch: int, now_ms: int) -> RecordBatch:
         """The records in another codec, numbered anew; of the producer's state nothing is lost."""
         log_append_time = self._timestamp_type == "LogAppendTime"
-        if (least := min(record.timestamp for record in records)) < NO_TIMESTAMP:
+        if (least := min(_java_long(one.timestamp) for one in records)) < NO_TIMESTAMP:
             raise UnknownServerException(f"Invalid negative timestamp {least}")
         return RecordBatch(encode(
             [record[1:] for record in records], base_offset=offset,

@@ -21,6 +21,7 @@ from kafka_internals.errors import (
 from kafka_internals.record_batch import BatchHeader, RecordBatch
 from kafka_internals.storage.append_origin import AppendOrigin
 from kafka_internals.storage.file_records import Storage
+from kafka_internals.storage.log_file_utils import offset_from_file
 from kafka_internals.storage.producer_append_info import ProducerAppendInfo
 from kafka_internals.storage.producer_state_entry import (
     BatchMetadata,
@@ -258,8 +259,7 @@ class ProducerStateManager:
         return f"{self._directory}/{offset:020d}{SNAPSHOT_SUFFIX}"
 
     def _found_snapshots(self) -> list[int]:
-        return sorted(int(name.removesuffix(SNAPSHOT_SUFFIX))
-                      for name in self._storage.names(self._directory)
+        return sorted(offset_from_file(name) for name in self._storage.names(self._directory)
                       if name.endswith(SNAPSHOT_SUFFIX))
 
     def take_snapshot(self) -> int | None:

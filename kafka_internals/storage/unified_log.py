@@ -138,7 +138,8 @@ class UnifiedLog:
 
         Batches of an epoch above `leader_epoch` are left for later. Errors: CorruptRecordException,
         OffsetsOutOfOrderException, UnexpectedAppendOffsetException (the first begins below the
-        log's end); nothing is written then.
+        log's end), LogSegmentOffsetOverflowException, ValueError (a leader epoch below 0); nothing
+        is written then.
         """
         taken: list[RecordBatch] = []
         for batch in batches:

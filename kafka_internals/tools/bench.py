@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from kafka_internals.tools import bench_player
+from kafka_internals.tools import bench_fuzz, bench_player
 from kafka_internals.tools.bench_figure import (
     ROUNDS,
     Figure,
@@ -271,7 +271,7 @@ def schedules(count: int = 20_000) -> Iterator[Figure]:
 MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
     "bytes": (kafka_python, aiokafka, carry), "log": (log,), "engine": (engine,),
     "fork": (fork,), "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
-    "player": (bench_player.figures,), "schedules": (schedules,)}
+    "player": (bench_player.figures,), "schedules": (schedules,), "fuzz": (bench_fuzz.figures,)}
 
 
 def _versions() -> str:

@@ -117,6 +117,20 @@ def still(scene: Any, title: str) -> dict:
             "details": scene.details, "fork": None, "cost": None}
 
 
+def stills(scenes: list, title: str, steps: Iterable[tuple[str, str]]) -> dict:
+    """A film of one frame for each scene, outside of any run: no time passes in it.
+
+    `steps`: (mark, text) of each, as the list of events shows it.
+    """
+    frames = [{"t_us": 0, "event": at, "say": scene.say, "shapes": scene.shapes}
+              for at, scene in enumerate(scenes, 1)]
+    return still(scenes[-1], title) | {
+        "legend": legend_of(scenes), "telling": len(scenes),
+        "frames": {"truth": encode.delta(frames)},
+        "events": [[at, 0, None, "", mark, text] for at, (mark, text) in enumerate(steps, 1)],
+        "details": {mark: one for scene in scenes for mark, one in scene.details.items()}}
+
+
 # -- frames ----------------------------------------------------------------------------------------
 def _frames(shots: list[Shot], whose: str) -> list[dict]:
     """The frames of one believer: each shot at which this believer's own scene changed."""

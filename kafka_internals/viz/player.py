@@ -38,7 +38,8 @@ def module() -> str:
     """The player as one ES module: the tables it shares with Python, then its parts in order."""
     shapes = json.loads((STATIC / "shapes.json").read_text(encoding="utf-8"))
     tables = (_constant("TOKENS", {"icons": ICONS, "event_marks": EVENT_MARKS})
-              + _constant("SHAPES", shapes) + _constant("PAGE", _static("page.html")))
+              + _constant("SHAPES", shapes) + _constant("PAGE", _static("page.html"))
+              + _constant("MOUNT", _static("mount.html")))
     return tables + "".join(_static(f"player/{part}.js") for part in PARTS)
 
 
@@ -50,6 +51,18 @@ def stylesheet() -> str:
 
 def _static(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    head, *rest = _static(template).split("{{")
+    return head + "".join(parts[name] + text
+                          for name, text in (piece.split("}}", 1) for piece in rest))
+
+
+def page(title: str, body: str, css: str = "") -> str:
+    """A page that asks nothing of the network: `body` is HTML, players in it by `mount()`."""
+    return _filled("page.html", {"title": svg.escape(title), "css": stylesheet() + css,
+                                 "module": module(), "body": body})
 
 
 class Player(anywidget.AnyWidget):
@@ -95,16 +108,16 @@ class Player(anywidget.AnyWidget):
         return path
 
     def _page(self) -> str:
-        parts = {
+        return page(self.card["title"], self.mount())
+
+    def mount(self) -> str:
+        """The player as a part of a `page`: its static picture, and the film behind it."""
+        return _filled("mount.html", {
             "title": svg.escape(self.card["title"]), "say": svg.escape(self.card["say"]),
-            "css": stylesheet(), "module": module(), "event": str(self.card["event"]),
-            "count": str(self.card["size"][2]),
+            "event": str(self.card["event"]), "count": str(self.card["size"][2]),
             "card": html.escape(json.dumps(self.card, ensure_ascii=True)),
             "film": base64.b64encode(self.film).decode(),
-            "picture": svg.inline(self._source, self._index) if self.card["steps"] else ""}
-        head, *rest = _static("page.html").split("{{")
-        return head + "".join(parts[name] + text
-                              for name, text in (piece.split("}}", 1) for piece in rest))
+            "picture": svg.inline(self._source, self._index) if self.card["steps"] else ""})
 
     def _frame(self) -> str:
         return (f'<iframe title="{svg.escape(self.card["title"])}" sandbox="allow-scripts" '

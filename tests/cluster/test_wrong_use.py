@@ -146,6 +146,15 @@ CASES = {
     "log of nothing": (lambda s: s.cluster.log("orders-7", 1), "UnknownTopicOrPartitionException",
                        "0 to 1"),
     "log of nobody": (lambda s: s.cluster.log("orders-0", 7), "IllegalStateException", "broker 7"),
+    # exports
+    "export of nobody": (lambda s: s.cluster.export(7, "x"), "IllegalStateException", "broker 7"),
+    "export of True": (lambda s: s.cluster.export(True, "x"), "IllegalStateException", "True"),
+    "export to 5": (lambda s: s.cluster.export(1, 5), "TypeError", "export(1, 5) 'broker-1'"),
+    "export crashed": (lambda s: s.cluster.export(1, "x", crashed="yes"), "TypeError",
+                       "crashed='yes'"),
+    "export to a file": (lambda s: s.cluster.export(1, __file__), "NotADirectoryError", "a file"),
+    "export of nothing": (lambda s: Cluster(1).export(1, "x"), "IllegalStateException",
+                          "broker 1 running written nothing"),
     # applications
     "app no generator": (lambda s: s.cluster.run_app(lambda: 1), "IllegalStateException",
                          "generator yield"),

@@ -137,3 +137,10 @@ def test_a_snapshot_of_the_batches_stays_what_it_was(log):
     before = log.batches()
     log.append_as_leader(batch(), 3, NOW_MS)
     assert len(before) == 3 and len(log.batches()) == 4 and before[-1].last_offset == 24
+
+
+def test_a_cut_takes_back_what_a_roll_wanted_flushed(log):
+    log.roll(NOW_MS)
+    log.truncate_to(10, NOW_MS)
+    log.local.do_due(NOW_MS)
+    assert log.local.recovery_point == log.log_end_offset == 10

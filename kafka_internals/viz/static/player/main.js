@@ -27,13 +27,13 @@ function loading(root, card) {
   return box;
 }
 
-function failed(root, box, error, picture) {
+function failed(el, root, box, error, picture) {
   const text = error instanceof FilmError ? error.message
     : "Its bytes could not be read. The picture stays; run the cell again.";
   const state = stateOf("ki-bad", "This film cannot be shown", text);
   box.replaceWith(state);
   const src = `data:image/svg+xml,${encodeURIComponent(picture ?? "")}`;
-  const stands = document.contains(root) ? null : document.querySelector(".ki-mount .ki-stages");
+  const stands = el.contains(root) ? null : el.querySelector(".ki-stages");
   if (stands) state.after(stands);                    // a plain page has its picture already
   else if (picture) state.after(make("img", "ki-fallback", null, { src, alt: root.ariaLabel }));
 }
@@ -51,7 +51,7 @@ async function mount(el, { bytes, card, picture, css, module, event, taken, save
     }
     box.replaceWith(stateOf("", "Nothing has happened yet", "Run ", "cluster.run(ms=100)"));
   } catch (error) {
-    failed(root, box, error, picture);
+    failed(el, root, box, error, picture);
     if (!(error instanceof FilmError)) console.warn(error);
   }
   el.replaceChildren(root);
@@ -83,19 +83,26 @@ function render({ model, el }) {
   };
 }
 
-// A plain page: the film stands in it, and the static picture is taken over.
-async function page(source) {
-  const el = document.querySelector(".ki-mount"), card = JSON.parse(source.dataset.card);
+// A plain page: each film stands behind its static picture, which is taken over. A film in a closed
+// fold waits until somebody opens it.
+async function filmOf(source) {
+  const el = source.previousElementSibling, fold = el.closest("details:not([open])");
+  if (fold) await new Promise(done => fold.addEventListener("toggle", done, { once: true }));
   await mount(el, {
-    card, bytes: fromBase64(source.textContent), event: Number(source.dataset.event), taken: true,
-    css: document.querySelector("style").textContent,
+    card: JSON.parse(source.dataset.card), bytes: fromBase64(source.textContent), taken: true,
+    event: Number(source.dataset.event), css: document.querySelector("style").textContent,
     module: document.querySelector("script[type=module]").textContent,
     saves: location.href !== "about:srcdoc" });
+}
+
+function page(films) {
+  films.forEach(filmOf);
   const tell = () => parent.postMessage({ kafkaFilmHeight: document.body.scrollHeight }, "*");
   if (parent !== window) new ResizeObserver(tell).observe(document.body);
 }
 
-const source = globalThis.document?.querySelector("script[type='application/x-kafka-film']");
-if (source) page(source);
+const FILM = "script[type='application/x-kafka-film']";
+const films = globalThis.document?.querySelectorAll(FILM) ?? [];
+if (films.length) page([...films]);
 
 export default { render };

@@ -10,11 +10,14 @@ function toBase64(bytes) {
 
 const fromBase64 = text => Uint8Array.from(atob(text.trim()), c => c.charCodeAt(0));
 
+const filled = (text, parts) => text.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+
 function pageText({ bytes, css, module, picture, ...card }) {
-  const parts = { title: escapeText(card.title), say: escapeText(card.say), css, module, picture,
-                  event: String(card.event), count: String(card.size[2]), film: toBase64(bytes),
-                  card: escapeText(JSON.stringify(card)) };
-  return PAGE.replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name]);
+  const title = escapeText(card.title);
+  const body = filled(MOUNT, {
+    title, picture, say: escapeText(card.say), event: String(card.event),
+    count: String(card.size[2]), film: toBase64(bytes), card: escapeText(JSON.stringify(card)) });
+  return filled(PAGE, { title, css, module, body });
 }
 
 function saveFile(parts) {

@@ -1,0 +1,1 @@
+"""What Kafka's own tools say of the files that we export."""
