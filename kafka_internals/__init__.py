@@ -29,6 +29,7 @@ _HOME = {                                         # what you use first stands fi
     "RecordBatch":      "record_batch",           # the bytes themselves
     "Record":           "record_batch",
     "UnifiedLog":       "storage.unified_log",    # a replica's log
+    "LogDirectory":     "storage.log_directory",  # a broker's files, ours or a real one's
     "dump":             "storage.dump_log_segments",  # what every byte of a file means
     "changed":          "storage.dump_verdict",   # who notices that a byte became another
     "look_up":          "storage.lookup_snapshot",    # segment, index, scan, batch

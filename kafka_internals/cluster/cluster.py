@@ -13,7 +13,7 @@ from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster import checks, words
 from kafka_internals.cluster.applications import Application, check_application
 from kafka_internals.cluster.cost_model import CostModel
-from kafka_internals.cluster.export import export
+from kafka_internals.cluster.export import export, log_directory
 from kafka_internals.cluster.faults import Faults
 from kafka_internals.cluster.floor import has_the_floor, inside_application, refuse_commands
 from kafka_internals.cluster.handles import (
@@ -52,7 +52,7 @@ class Cluster(Faults):
     """
 
     words = words                             # what films say about changes, events and waits
-    export = export
+    export, log_directory = export, log_directory
 
     def __init__(self, brokers: int = 3, seed: int = 0, *, configs: dict | None = None,
                  latency_ms: float = 0.5, jitter_ms: float = 0.2, unsafe: dict | None = None,

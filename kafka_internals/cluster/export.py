@@ -1,6 +1,6 @@
-"""Cluster.export: one broker's disk as a log directory of real files, for Kafka's own tools.
+"""One broker's disk as a log directory: to look into, or as real files for Kafka's own tools.
 
-It looks and commands nothing: the journal, the brokers and their disks stay as they are. A broker
+Both look and command nothing: the journal, the brokers and their disks stay as they are. A broker
 that runs is stopped on a copy of its disk only (kafka-dump-log wants what LogManager leaves).
 """
 
@@ -21,12 +21,32 @@ def export(cluster: Any, broker: int, path: Path | str, crashed: bool = False) -
     FileExistsError and NotADirectoryError by name; nothing is written then.
     """
     run = cluster.machine
-    node = checks.exported(run, broker, path, crashed)
-    left = node.disk.copy_of("")
-    left.now_ms = START_MS + run.world.now_us // 1000
+    node, left = checks.exported(run, broker, path, crashed), _copy(run, broker)
     if node.manager is not None and not crashed:
         node.manager.shut_down_on(left)
     return LogDirectory.export(
-        left, path, configs={topic.name: topic.configs for topic in run.image.topics.values()},
+        left, path, configs=_configs(run),
         cluster_id=derived_id(f"cluster of seed {cluster.setup.seed}"), node_id=broker,
         now_ms=left.now_ms, crashed=crashed)
+
+
+def log_directory(cluster: Any, broker: int) -> LogDirectory:
+    """A broker's log directory as its files lie at this moment, page cache included.
+
+    `cluster.log_directory(1).log("orders-0")` is the log that a start would make of them. It is a
+    copy: what happens next does not change it. Errors: IllegalStateException for no such broker.
+    """
+    run = cluster.machine
+    checks.broker(run, broker)
+    left = _copy(run, broker)
+    return LogDirectory(left, _configs(run), left.now_ms)
+
+
+def _copy(run: Any, broker: int) -> Any:
+    left = run.brokers[broker].disk.copy_of("")
+    left.now_ms = START_MS + run.world.now_us // 1000
+    return left
+
+
+def _configs(run: Any) -> dict[str, dict]:
+    return {topic.name: topic.configs for topic in run.image.topics.values()}

@@ -9,12 +9,14 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from heapq import heappop, heappush
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from kafka_internals.tools import bench_fuzz, bench_player
@@ -128,6 +130,26 @@ def log() -> Iterator[Figure]:
     took = median(lambda: seconds(lambda: UnifiedLog(big.partition, big._storage, big.configs)), 3)
     yield Figure("recovery of a log", big.size / took / 1e6, "MB/s", 100,
                  note=f"{big.size >> 20} MiB, {len(big.local.segments)} segments")
+
+
+def directory() -> Iterator[Figure]:
+    """From a real log directory on the disk to its first picture; a batch byte by byte."""
+    from kafka_internals import byte_view, dump, look_up, segment_view
+    from kafka_internals.record_batch import RecordBatch, encode
+    from kafka_internals.storage.log_directory import LogDirectory
+
+    log, batch = _log(), RecordBatch(encode(RECORDS))
+    while log.size < 1_000_000_000:
+        log.append_as_follower([batch.with_offsets(log.log_end_offset, 0)], 0, RECORDS[0][0])
+    with tempfile.TemporaryDirectory() as folder:
+        root, middle = Path(folder) / "broker-1", log.log_end_offset // 2
+        LogDirectory.export(log._storage, root)
+        took = median(lambda: seconds(lambda: segment_view(
+            look_up(LogDirectory.open(root).log("orders-0"), middle)).film), 3)
+    yield Figure("open and first picture of a real directory", took, "s", most=2,
+                 note=f"{log.size / 1e9:.2f} GB in {len(log.local.segments)} segments")
+    size = len(byte_view(dump(batch.buffer)).film)
+    yield Figure("byte view of a 100-record batch", size / 1000, "kB", most=100)
 
 
 # -- engine ----------------------------------------------------------------------------------------
@@ -269,7 +291,8 @@ def schedules(count: int = 20_000) -> Iterator[Figure]:
 
 
 MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
-    "bytes": (kafka_python, aiokafka, carry), "log": (log,), "engine": (engine,),
+    "bytes": (kafka_python, aiokafka, carry), "log": (log,),
+    "directory": (directory,), "engine": (engine,),
     "fork": (fork,), "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
     "player": (bench_player.figures,), "schedules": (schedules,), "fuzz": (bench_fuzz.figures,)}
 

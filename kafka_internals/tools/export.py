@@ -1,8 +1,9 @@
-"""Each notebook as one self-contained page: live players, no network, nothing to install.
+"""Each notebook, or a broker's log directory, as one self-contained page: live players, no network.
 
-The notebook is executed with players that give a whole page in a frame instead of a widget
+A notebook is executed with players that give a whole page in a frame instead of a widget
 (`KAFKA_INTERNALS_RENDER=embed`), then converted. What a converted page would fetch from elsewhere
-is left out, and a page that would still ask for something is refused.
+is left out, and a page that would still ask for something is refused. A log directory, one that
+Kafka or `cluster.export` wrote, is read as a starting broker would, and stays as it is.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+from kafka_internals.errors import KafkaException
+from kafka_internals.tools.log_directory_page import log_directory_page
 from kafka_internals.tools.notebooks import ROOT, NotebookFailed, chosen, executed
 
 RENDER = "KAFKA_INTERNALS_RENDER"
@@ -87,22 +90,33 @@ def main(argv: list[str]) -> int:
     """The verb `export`."""
     parser = argparse.ArgumentParser(prog="kafka_internals export", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", help="default: all of the course")
+    parser.add_argument("sources", nargs="*", metavar="NOTEBOOK | DIR",
+                        help="notebooks (default: all of the course), or log directories")
     parser.add_argument("--to", type=Path, default=ROOT / "site", help="folder (default: site)")
+    parser.add_argument("--partition", help="of a log directory: the one to show, like orders-0")
+    parser.add_argument("--offset", type=int, help="of its log: the one to look up")
     asked = parser.parse_args(argv)
-    paths = chosen(asked.notebooks)
-    together = frozenset(path.stem for path in paths)
-    for path in paths:
-        try:
-            text = page_of(path, together)
-        except NotebookFailed as failed:
-            print(failed, file=sys.stderr)
-            return 1
-        asked.to.mkdir(parents=True, exist_ok=True)
-        page = asked.to / f"{path.stem}.html"
-        page.write_text(text, encoding="utf-8")
-        print(f"{page} ({len(text.encode()) // 1000} kB)", flush=True)
+    directories = [Path(one) for one in asked.sources if Path(one).is_dir()]
+    try:
+        for path in directories:
+            _write(asked.to, path.resolve().name,
+                   log_directory_page(path, asked.partition, asked.offset))
+        notebooks = [one for one in asked.sources if not Path(one).is_dir()]
+        paths = [] if directories and not notebooks else chosen(notebooks)
+        together = frozenset(path.stem for path in paths)
+        for path in paths:
+            _write(asked.to, path.stem, page_of(path, together))
+    except (NotebookFailed, KafkaException, ValueError, OSError) as failed:
+        print(failed, file=sys.stderr)
+        return 1
     return 0
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{name}.html"
+    page.write_text(text, encoding="utf-8")
+    print(f"{page} ({len(text.encode()) // 1000} kB)", flush=True)
 
 
 if __name__ == "__main__":

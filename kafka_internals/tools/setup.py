@@ -43,7 +43,7 @@ VERBS = {
                  "test"),
     "notebooks": Verb("execute the notebooks and write them in normal form; --check proves it"),
     "bench": Verb("measure: ratios within one run, beside their goals", "test"),
-    "export": Verb("write each notebook as one self-contained page with live players"),
+    "export": Verb("write notebooks, or a broker's log directory, as pages with live players"),
 }
 
 

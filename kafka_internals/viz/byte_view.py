@@ -168,7 +168,7 @@ def _row(scene: Scene, shown: DumpSnapshot, place: Window, row: int) -> None:
         x, byte = LEFT + (at - start) * CELL + CELL / 2, shown.content[at]
         look = "s13 mid mono"
         if place.picked and place.picked.start <= at < place.picked.end:
-            look += f" w7 {_on(place.picked)}".rstrip()
+            look += f" w7 {_on(place.picked)}"
         if at == place.touched:
             scene.rect("touched", x - CELL / 2 + 1, y - 16.5, CELL - 2, ROW - 4, "dangerwash", r=4,
                        z=2)
@@ -181,7 +181,7 @@ def _row(scene: Scene, shown: DumpSnapshot, place: Window, row: int) -> None:
 
 def _on(field: FieldSnapshot) -> str:
     tone = tone_of(field)
-    return f"on {tone}" if tone else ""
+    return f"on {tone}" if tone else "rev"
 
 
 def _verdicts(scene: Scene, verdicts: Iterable) -> None:
@@ -220,4 +220,5 @@ def _say(shown: DumpSnapshot, place: Window) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence begins with it; the name of a file stays as it is."""
+    return text[0].upper() + text[1:] if " " in text else text

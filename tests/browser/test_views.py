@@ -4,12 +4,16 @@ from collections import Counter
 
 import pytest
 
+from kafka_internals.storage.log_directory import LogDirectory
+from kafka_internals.tools.log_directory_page import log_directory_page
 from kafka_internals.viz import encode
 from kafka_internals.viz.futures import two_futures
 from kafka_internals.viz.player import Player
 from kafka_internals.viz.replica_view import replica_view
+from kafka_internals.viz.segment_view import segment_view
 from tests.browser import overlap
-from tests.viz import stories
+from tests.storage.brokers import GIVEN, Broker
+from tests.viz import stories, test_byte_view, test_segment_view
 
 COUNT = """() => [...document.querySelectorAll('.ki-stage :is(rect, circle, line, path, text)')]
   .filter(e => !e.matches('.ki-highlight'))
@@ -56,3 +60,33 @@ def test_after_stepping_to_the_end_the_page_has_every_shape_of_the_scene(view, t
         opened.at(step)
     counted = opened.page.evaluate(COUNT)
     assert counted == Counter(s["k"] for s in scene.values() if s["k"] != "group")
+
+
+BYTES = ("a batch", "a change", "an index")
+SEGMENTS = ("in a large log", "in the middle of many", "with a long scan")
+
+
+@pytest.mark.parametrize("name", BYTES + SEGMENTS)
+def test_bytes_and_segments_can_be_read_at_every_width(view, tmp_path, name):
+    player = test_byte_view.VIEWS[name]() if name in BYTES else \
+        segment_view(test_segment_view.VIEWS[name]())
+    page = player.save(tmp_path / "still.html")
+    assert overlap.check(view(reduced_motion="reduce"), page) == []
+
+
+def test_a_log_directorys_page_plays_the_lookup_and_opens_its_files(view, tmp_path):
+    root = LogDirectory.export(Broker().disk, tmp_path / "broker-1", configs=GIVEN)
+    (tmp_path / "page.html").write_text(log_directory_page(root), encoding="utf-8")
+    opened = view(reduced_motion="reduce")
+    player = opened.open_file(tmp_path / "page.html")
+    player.focus()
+    opened.page.keyboard.press("Home")
+    opened.at(0)
+    assert "Offset 12 is asked for" in player.locator(".ki-caption").inner_text()
+    assert opened.page.locator(".ki-player[data-step]").count() == 1    # what is folded waits
+    opened.page.locator("summary", has_text=".snapshot").first.click()
+    shown = opened.page.locator("details[open] details[open] .ki-player[data-step]")
+    shown.locator("text", has_text="producer_epoch").first.wait_for()
+    shown.get_by_role("button", name="crc, byte 2").click()
+    assert "CRC-32C of every byte" in shown.locator(".ki-panel-body").inner_text()
+    opened.clean()

@@ -93,3 +93,22 @@ def test_a_broker_that_was_stopped_has_not_crashed(cluster, tmp_path):
     with pytest.raises(IllegalStateException, match="broker 2 is without disk and has written"):
         cluster.export(2, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_brokers_files_can_be_looked_into_as_they_lie(cluster):
+    before = cluster.trace.digest(), cluster.journal, _disk(cluster, 1)
+    directory = cluster.log_directory(1)
+    log = directory.log("orders-0")
+    assert log.log_end_offset == 10 and directory.clean_shutdown is None
+    assert log.configs["max.message.bytes"] == 4096
+    file = f"orders-0/{0:020d}.log"
+    assert directory.storage.read(file) == cluster.machine.brokers[1].disk.read(file) != b""
+    log.truncate_to(0, 0)
+    assert (cluster.trace.digest(), cluster.journal, _disk(cluster, 1)) == before
+    cluster.lose_disk(1)
+    assert directory.storage.size(file) > 0 == cluster.log_directory(1).storage.size(file)
+
+
+def test_a_broker_that_is_not_there_has_no_files(cluster):
+    with pytest.raises(IllegalStateException, match="there is no broker 9"):
+        cluster.log_directory(9)

@@ -97,6 +97,8 @@ Object.assign(Player.prototype, {
       this.tabs[name] = button("ki-tab", "", () => this.open(name), names[name]);
       tabs.append(this.tabs[name]);
     }
+    this.root.classList.toggle("ki-timeless", this.film.timeless);
+    this.root.classList.toggle("ki-one", this.film.timeless && !this.reel.last);
     const asked = this.film.fork || this.film.changes.length;      // else there is no "why?"
     this.tab = asked ? Object.keys(names)[0] : "inspect";
     this.body = make("div", "ki-panel-body", null, { "data-lm-suppress-shortcuts": true });

@@ -69,6 +69,9 @@ class Film {
     });
   }
 
+  // Stills outside of any run: no time passes between them.
+  get timeless() { return !this.changes.length && this.events.every(row => !row[1]); }
+
   get whose() { return Object.keys(this.frames); }
 
   reel(whose) {

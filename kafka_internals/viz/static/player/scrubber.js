@@ -132,8 +132,9 @@ class Scrubber {
     if (!this.places || i > this.reel.last) return;
     const frame = this.reel.frames[i], at = this.places[i];
     this.range.value = i;
+    const when = this.film.timeless ? "" : `, ${clock(frame.t_us)}`;
     this.range.setAttribute("aria-valuetext", plain(
-      `step ${i + 1} of ${this.reel.last + 1}, ${clock(frame.t_us)}: ${frame.say}`));
+      `step ${i + 1} of ${this.reel.last + 1}${when}: ${frame.say}`));
     this.head.style.left = `${at * 100}%`;
     for (const { line, from, to } of this.past)
       line.style.width = `${Math.max(0, Math.min(at, to) - from) * 100}%`;
