@@ -21,6 +21,8 @@ _HOME = {                                         # what you use first stands fi
     "changed_byte_view": "viz.byte_view",         # one byte before and after: of changed(...)
     "segment_view":     "viz.segment_view",       # how an offset is found: of look_up(log, 17)
     "two_futures":      "viz.futures",            # two runs side by side on one clock
+    "sandbox":          "course.sandbox",         # a live cluster to load and to break
+    "byte_bench":       "course.byte_bench",      # one byte of a file, changed by hand
     "legend":           "course.legend",          # how everything looks
     "why_graph":        "viz.topology",           # the causes behind a value, as a graph
     "module_map":       "viz.topology",           # the course's modules, and what builds on what

@@ -50,11 +50,15 @@ class Disconnect(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """Answer `request`. A `body` of None is no answer at all; `close` ends its connection."""
+    """Answer `request`. A `body` of None is no answer at all; `close` ends its connection.
+
+    Its connection is not read for `throttle_ms`.
+    """
 
     request: Any
     body: Any
     close: bool = False
+    throttle_ms: int = 0
 
 
 class Persist(NamedTuple):

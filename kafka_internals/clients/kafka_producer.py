@@ -359,7 +359,7 @@ class KafkaProducer:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do."""
-        due = [self.network.next_deadline_ms(), self._accumulator.next_deadline_ms(now_ms)]
+        due = [self.network.next_deadline_ms(now_ms), self._accumulator.next_deadline_ms(now_ms)]
         if self._unplaced:                         # the first of them has been called
             due.append(self._unplaced[0].called_ms + self.config["max.block.ms"])
         timeout_ms = self.config["delivery.timeout.ms"]

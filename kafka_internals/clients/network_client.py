@@ -48,6 +48,7 @@ class NetworkClient:
         self._in_flight: dict[int, deque[InFlight]] = {}
         self._answers: dict[int, list[tuple]] = {}           # of each connection: kind and read
         self._reconnect: dict[int, tuple[int, int]] = {}     # broker -> (failures, not before ms)
+        self._throttled_until_ms: dict[int, int] = {}        # over a quota there (KIP-219)
         self._metadata_wanted, self._metadata_not_before_ms = False, 0
         self._metadata_old_ms: int | None = None             # when it is `metadata.max.age.ms` old
         self._metadata_failures = self._metadata_repeats = 0     # lost, or without any news
@@ -82,7 +83,7 @@ class NetworkClient:
 
     def can_send(self, to: int, now_ms: int) -> bool:
         """No reconnect back-off, and room in the pipeline."""
-        return now_ms >= self._reconnect.get(to, (0, 0))[1] and \
+        return now_ms >= self.reachable_from_ms(to) and \
             len(self._in_flight.get(to, ())) < self._max_in_flight
 
     def in_flight_on(self, to: int) -> tuple[InFlight, ...]:
@@ -106,6 +107,11 @@ class NetworkClient:
         self._answers.setdefault(broker, []).append((type(queue[0].request.body), answer))
         return queue.popleft(), answer + before
 
+    def maybe_throttle(self, broker: int, response: Response, now_ms: int) -> None:
+        """An answer that says so: nothing more is sent to this broker for that long (KIP-219)."""
+        if throttle_ms := response.body.throttle_time_ms:
+            self._throttled_until_ms[broker] = now_ms + throttle_ms
+
     def settled(self, broker: int, read: tuple) -> None:
         """What the last answer did here; whoever comes after it reads that instead."""
         kind, _ = self._answers[broker][-1]
@@ -125,6 +131,7 @@ class NetworkClient:
         self._reconnect[broker] = failures + 1, now_ms + wait_ms
         failed, reads = list(self._in_flight.pop(broker, ())), self._last_answer(broker)
         self._answers.pop(broker, None)
+        self._throttled_until_ms.pop(broker, None)
         lost = any(one.request.id == self._metadata_request for one in failed)
         if lost or self._metadata_is_due(now_ms):
             self._metadata_request = None
@@ -240,17 +247,21 @@ class NetworkClient:
         return known if known is not None and known.leader >= 0 else None
 
     # -- time ---------------------------------------------------------------------------------
-    def next_deadline_ms(self) -> int | None:
+    def next_deadline_ms(self, now_ms: int = 0) -> int | None:
         """When a request times out, a broker may be tried again, or metadata may be asked."""
         late_ms = self._config["request.timeout.ms"] + 1
         due = [queue[0].sent_ms + late_ms for queue in self._in_flight.values() if queue]
         if self._metadata_wanted and self._metadata_request is None:
-            reachable = min(self._reconnect.get(to, (0, 0))[1] for to in self.brokers)
+            reachable = min(map(self.reachable_from_ms, self.brokers))
             due.append(max(reachable, self._metadata_not_before_ms))
         elif self._metadata_old_ms is not None and self._metadata_request is None:
             due.append(self._metadata_old_ms)
+        if self._throttled_until_ms:
+            due += [until_ms for until_ms in self._throttled_until_ms.values() if until_ms > now_ms]
         return min(due, default=None)
 
     def reachable_from_ms(self, broker: int) -> int:
-        """When the back-off for this broker is over."""
-        return self._reconnect.get(broker, (0, 0))[1]
+        """When the back-off for this broker is over, and its throttling."""
+        reconnect_ms = self._reconnect.get(broker, (0, 0))[1]
+        return max(reconnect_ms, self._throttled_until_ms.get(broker, 0)) \
+            if self._throttled_until_ms else reconnect_ms

@@ -18,14 +18,22 @@ from kafka_internals.errors import (
     InvalidConfigurationException,
     InvalidPartitionsException,
     InvalidReplicationFactorException,
+    InvalidRequestException,
     InvalidTopicException,
     TopicExistsException,
     UnknownTopicOrPartitionException,
 )
+from kafka_internals.server.client_quota_manager import (
+    CONSUMER_BYTE_RATE,
+    PRODUCER_BYTE_RATE,
+    REQUEST_PERCENTAGE,
+)
 from kafka_internals.server.partition import Rules
 
+QUOTAS = (PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, REQUEST_PERCENTAGE)
 UNSAFE = {"high_watermark": ("isr", "leader"), "consumer_reads_to": ("high watermark", "log end"),
-          "acks_all_waits_for": ("high watermark", "append"), "offsets": ("dense", "gap")}
+          "acks_all_waits_for": ("high watermark", "append"),
+         "replicas_awaited_in": ("purgatory", "handler thread"), "offsets": ("dense", "gap")}
 
 
 def broker_count(brokers: int) -> None:
@@ -50,7 +58,9 @@ def given(definition: Any, configs: dict | None, more: dict[str, Any]) -> tuple:
 
 def broker_configs(configs: dict) -> tuple:
     """Broker configs, checked."""
-    return given(BROKER_CONFIG, configs, {})
+    checked = given(BROKER_CONFIG, configs, {})
+    listeners(BROKER_CONFIG.parse(configs))
+    return checked
 
 
 def topic_configs(configs: dict) -> tuple:
@@ -59,6 +69,41 @@ def topic_configs(configs: dict) -> tuple:
         return given(TOPIC_CONFIG, configs, {})
     except ConfigException as error:
         raise InvalidConfigurationException(str(error)) from error
+
+
+def listeners(config: Any) -> None:
+    """Clients use the first listener, brokers the one of `security.inter.broker.protocol`."""
+    protocols = [one.partition("://")[0] for one in config["listeners"]]
+    for one, protocol in zip(config["listeners"], protocols):
+        if protocol not in ("PLAINTEXT", "SSL") or "://" not in one:
+            raise ConfigException(f"Invalid value {one} for configuration listeners: write "
+                                  f"PLAINTEXT://:9092 or SSL://:9093 (SASL is not modelled)")
+    if (between := config["security.inter.broker.protocol"]) not in protocols:
+        raise ConfigException(
+            f"inter.broker.listener.name must be a listener name defined in listeners, which are "
+            f"{', '.join(protocols)}; security.inter.broker.protocol is {between}: set it to "
+            f"{protocols[0]}, or add a listener")
+
+
+def quotas(client_id: Any, configs: Any) -> tuple:
+    """Quotas of one client.id, or of the default, as the controller checks them."""
+    if client_id is not None and (not isinstance(client_id, str) or not client_id):
+        raise InvalidRequestException(f"Empty client-id not supported: got {client_id!r}; give a "
+                                      f"client.id, a handle, or None for the default")
+    if not isinstance(configs, dict) or not configs:
+        raise InvalidRequestException(f"{configs!r} sets no quota: write "
+                                      f"{{'producer_byte_rate': 10_000}}")
+    for name, bound in configs.items():
+        if name not in QUOTAS:
+            raise InvalidRequestException(f"Invalid configuration key {name}; there is "
+                                          f"{', '.join(QUOTAS)}")
+        if bound is not None and (not isinstance(bound, (int, float)) or isinstance(bound, bool)
+                                  or not 0 < bound < 1e15):
+            raise InvalidRequestException(f"Quota {name} must be greater than 0, is {bound!r}; "
+                                          f"None removes it")
+        if bound is not None and name != REQUEST_PERCENTAGE and bound != int(bound):
+            raise InvalidRequestException(f"Configuration {name} must be a Long value, is {bound}")
+    return tuple(configs.items())
 
 
 def rules(unsafe: dict[str, str]) -> Rules:
@@ -217,6 +262,15 @@ def unknown_subject(run: Any, name: Any) -> None:
     near = get_close_matches(str(name), known, 3) or known[:6]
     raise IllegalStateException(f"there is nothing called {name!r} to look at; there is "
                                 f"{', '.join(near)}")
+
+
+def metric(metrics: dict[str, Any], of: int, name: Any) -> Any:
+    """One of a broker's metrics."""
+    if name not in metrics:
+        near = get_close_matches(str(name), metrics, 3) or list(metrics)[:6]
+        raise IllegalStateException(f"broker {of} has no metric {name!r}; there is "
+                                    f"{', '.join(near) or 'none while it is down'}")
+    return metrics[name]
 
 
 def handle_here(cluster: Any, handle: Handle) -> Handle:

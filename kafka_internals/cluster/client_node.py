@@ -24,6 +24,7 @@ class ClientNode(Node):
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
+        self.core.network.maybe_throttle(connection.server.broker, response, self.now_ms())
         self.perform(self.core.handle(connection.server.broker, response, self.now_ms()))
 
     def _on_disconnected(self, payload: tuple) -> None:

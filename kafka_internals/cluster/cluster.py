@@ -11,6 +11,7 @@ from typing import Any
 
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster import checks, words
+from kafka_internals.cluster.admin import Admin
 from kafka_internals.cluster.applications import Application, check_application
 from kafka_internals.cluster.cost_model import CostModel
 from kafka_internals.cluster.export import export, log_directory
@@ -36,14 +37,15 @@ from kafka_internals.sim.journal import Journal
 from kafka_internals.sim.trace import Trace
 from kafka_internals.storage.file_records import whole_batches
 
-SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow")
+SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow", "slow_handlers",
+         "alter_client_quotas")
 
 
 class BrokenRunException(KafkaException):
     """The engine itself failed in this run; the run before that event can be had by a fork."""
 
 
-class Cluster(Faults):
+class Cluster(Admin, Faults):
     """Brokers 1 to `brokers`, one seed, virtual time. See the methods for what may be done.
 
     `configs`: broker configs by Kafka's names. `latency_ms` is one way on every link, `jitter_ms`
@@ -91,20 +93,7 @@ class Cluster(Faults):
             self._app_errors.clear()            # they were told when this happened first
         return self._machine
 
-    # -- commands: topics and clients ---------------------------------------------------------
-    def create_topic(self, name: str, partitions: int = 1, replication_factor: int = 3,
-                     configs: dict | None = None) -> Topic:
-        """A topic; partition p is led by the p-th broker. `configs` by Kafka's names.
-
-        Errors: InvalidTopicException, TopicExistsException, InvalidPartitionsException,
-        InvalidReplicationFactorException, InvalidConfigurationException.
-        """
-        checks.new_topic(self.machine, name, partitions, replication_factor)
-        given = checks.topic_configs(configs or {})
-        self._command("create_topic", topic=name, partitions=partitions,
-                      replication_factor=replication_factor, configs=given)
-        return Topic(self, name)
-
+    # -- commands: clients ---------------------------------------------------------
     def producer(self, client_id: str | None = None, configs: dict | None = None,
                  **more: Any) -> Producer:
         """A KafkaProducer. Configs by Kafka's names in `configs`, or with `_` for `.` as keywords.

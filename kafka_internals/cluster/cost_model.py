@@ -19,9 +19,12 @@ class CostModel(NamedTuple):
     validate_us_per_kib: int = 20    # LogValidator and CRC over produced records
     fetcher_us: int = 30             # a follower takes one fetch response and appends
     disk: DiskCost = DiskCost()
+    tls_us_per_kib: int = 2          # copy into the process and encrypt, or decrypt: 500 MB/s
+    tls_handshake_us: int = 1000     # sign and agree on keys, once a connection
 
     def described(self) -> str:
         """One line to show beside a figure that depends on these times."""
         return (f"cost model: receive {self.network_receive_us} us, handle {self.handle_us} us, "
-                f"send {self.network_send_us} us, append {self.disk.write_us} us, "
-                f"flush {self.disk.flush_us} us")
+                f"validate {self.validate_us_per_kib} us/KiB, send {self.network_send_us} us, "
+                f"append {self.disk.write_us} us, flush {self.disk.flush_us} us, read "
+                f"{self.disk.read_us} us, TLS {self.tls_us_per_kib} us/KiB")

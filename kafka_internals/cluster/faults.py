@@ -54,6 +54,15 @@ class Faults:
         checks.not_negative("fetch_ms", fetch_ms)
         self._fault("slow", broker, fetch_ms=fetch_ms)
 
+    def slow_handlers(self, broker: int, delay_ms: float) -> None:
+        """Each request keeps its handler thread `delay_ms` longer; 0 ends it."""
+        checks.not_negative("delay_ms", delay_ms)
+        self._fault("slow_handlers", broker, delay_ms=delay_ms)
+
+    def drop_caches(self, broker: int) -> None:
+        """Clean pages leave the page cache: to fetch those bytes again costs a disk read."""
+        self._fault("drop_caches", broker)
+
     def _fault(self, command: str, broker: Any, up: bool | None = None,
                paused: bool | None = None, **more: Any) -> None:
         checks.broker_state(self.machine, command, broker, up, paused)

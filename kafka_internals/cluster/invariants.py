@@ -6,6 +6,11 @@ There is no controller yet, so the in-sync replica set is the one that a topic b
 from collections.abc import Callable
 from typing import Any
 
+from kafka_internals.cluster.request_judges import (
+    AcksHonoured,
+    NobodyWaitsInAHandler,
+    ResponsesInOrder,
+)
 from kafka_internals.cluster.run import Run
 from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.messages.produce import ALL_ISR_ACKS
@@ -155,9 +160,11 @@ class AckedNeverLost:
         return (partition,)
 
 
-def put_on_trial(run: Run, extra: tuple = ()) -> None:
+def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
     """Judge every event of a run from now on, by every invariant; a violation is raised."""
-    judges = [ValidHighWatermark(), NoDirtyRead(), OffsetsDense(), AckedNeverLost(run), *extra]
+    judges = [ValidHighWatermark(), NoDirtyRead(), OffsetsDense(), AckedNeverLost(run),
+              AcksHonoured(run), ResponsesInOrder(run), NobodyWaitsInAHandler(run), *extra]
+    judges = [judge for judge in judges if type(judge) not in excused]
     trial = Trial(run.world.trace, run.look, judges)
     run.world.after_event.append(trial.after_event)
 

@@ -29,6 +29,7 @@ from kafka_internals.storage.file_records import Batches, FileRecords
 from kafka_internals.storage.log_file_utils import LOG
 
 LEARNER, COMMAND = "learner", "command"
+REQUESTS = "requests"                   # "requests@1": the request path of broker 1
 
 
 class Setup(NamedTuple):
@@ -102,6 +103,7 @@ class Run:
             if node.up:
                 names += [p.subject for p in node.manager.partitions.values()]
                 names += [operation.subject for operation in node.manager.parked()]
+                names += list(node.threads.requests)
         for name, node in self.clients.items():
             names.append(name)
             names += [call.subject for call in _calls(node.core)]
@@ -112,6 +114,8 @@ class Run:
         name, at, broker = subject.rpartition("@")
         if at:
             node = self.brokers.get(int(broker)) if broker.isdecimal() else None
+            if name == REQUESTS and node is not None and node.up:
+                return node.threads.snapshot(node.manager.parked(), self.world.now_us)
             here = node.manager.partitions.items() if node is not None and node.up else ()
             return next((p.snapshot() for partition, p in here if str(partition) == name), None)
         if subject.startswith("parked-"):
@@ -122,8 +126,11 @@ class Run:
         if client in self.clients:
             core = self.clients[client].core
             return _call(core, number) if hash_sign else core.snapshot()
-        node = self.world.nodes.get(subject)
-        return node.snapshot() if node is not None else None
+        if (node := self.world.nodes.get(subject)) is not None:
+            return node.snapshot()
+        return next((node.threads.look(subject, node.manager.parked())
+                     for node in self.brokers.values()
+                     if node.up and subject in node.threads.requests), None)
 
     def current(self, subject: str, attribute: str) -> Any:
         """The value of one attribute now; None where the subject has no snapshot."""
@@ -238,6 +245,16 @@ class Run:
     def _do_free_disk(self, broker: int) -> None:
         disk = self.brokers[broker].disk
         disk.faults = [fault for fault in disk.faults if not isinstance(fault, FullDisk)]
+
+    def _do_drop_caches(self, broker: int) -> None:
+        self.brokers[broker].disk.drop_caches()
+
+    def _do_slow_handlers(self, broker: int, delay_ms: float) -> None:
+        self.brokers[broker].handler_delay_us = round(delay_ms * 1000)
+
+    def _do_alter_client_quotas(self, client_id: str | None, quotas: tuple) -> None:
+        self.image = self.image.with_quotas(client_id, dict(quotas))
+        self._publish_image()
 
     def _do_pause(self, broker: int) -> None:
         self.world.pause(self.brokers[broker])

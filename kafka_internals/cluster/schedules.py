@@ -5,6 +5,7 @@ power is never taken from the last member of an in-sync replica set whose log is
 nobody could bring its acknowledged records back.
 """
 
+from functools import partial
 from typing import Any
 
 from kafka_internals.cluster.cluster import Cluster
@@ -18,17 +19,20 @@ from kafka_internals.sim.world import World
 PACE = {"request.timeout.ms": 900, "delivery.timeout.ms": 2_000}
 ACTIONS = ("send",) * 8 + ("poll",) * 4 + ("run",) * 5 + (
     "kill", "stop", "power_loss", "restart", "restart", "pause", "resume", "slow", "cut", "lossy",
-    "heal", "heal")
+    "heal", "heal", "quota")
 
 
 class Schedule:
     """One schedule; `cluster` is what it happened to."""
 
-    def __init__(self, seed: int, unsafe: dict[str, str] | None = None, extra: tuple = ()) -> None:
+    def __init__(self, seed: int, unsafe: dict[str, str] | None = None, extra: tuple = (),
+                 excused: tuple[type, ...] = ()) -> None:
         self._draw = World(seed).draw("schedule", "commands")
-        self.cluster = Cluster(3, seed, unsafe=unsafe,
-                               configs={"replica.socket.timeout.ms": 800})
-        put_on_trial(self.cluster.machine, extra)
+        self.cluster = Cluster(3, seed, unsafe=unsafe, configs={
+            "replica.socket.timeout.ms": 800, "num.io.threads": (8, 2, 1)[self._draw(3)],
+            "num.network.threads": 1 + self._draw(3),
+            "queued.max.requests": (500, 1)[self._draw(2)]})
+        put_on_trial(self.cluster.machine, extra, excused)
         self._torn: set[int] = set()            # brokers that lost bytes and may not be whole yet
 
     def run(self, commands: int = 24) -> None:
@@ -133,22 +137,32 @@ class Schedule:
     def _lossy(self) -> None:
         self.cluster.lossy(*self._nodes(), per_mille=self._draw(400))
 
+    def _quota(self) -> None:
+        producer = self._producers[self._draw(len(self._producers))]
+        kind = ("producer_byte_rate", "request_percentage")[self._draw(2)]
+        bound = 1 + self._draw(200)
+        self.cluster.alter_client_quotas((producer, None)[self._draw(2)],
+                                         {kind: (bound, None)[self._draw(2)]})
+
     def _heal(self) -> None:
         self.cluster.heal()
 
 
-def verdict(seed: int, unsafe: dict[str, str] | None = None) -> str | None:
-    """Run one schedule under every judge: None, or what was violated."""
+def verdict(seed: int, unsafe: dict[str, str] | None = None,
+            excused: tuple[type, ...] = ()) -> str | None:
+    """Run one schedule under every judge that is not excused: None, or what was violated."""
     try:
-        Schedule(seed, unsafe).run()
+        Schedule(seed, unsafe, excused=excused).run()
     except InvariantViolated as violated:
         return str(violated)
     return None
 
 
-def shortest(seed: int, unsafe: dict[str, str] | None = None) -> tuple[str, Journal]:
+def shortest(seed: int, unsafe: dict[str, str] | None = None,
+             excused: tuple[type, ...] = ()) -> tuple[str, Journal]:
     """A schedule that violates something, shrunk: the sentence and the shortest journal."""
-    schedule = Schedule(seed, unsafe)
+    schedule = Schedule(seed, unsafe, excused=excused)
+    judged = partial(put_on_trial, excused=excused)
     try:
         schedule.run()
     except InvariantViolated as violated:
@@ -158,7 +172,7 @@ def shortest(seed: int, unsafe: dict[str, str] | None = None) -> tuple[str, Jour
 
     def tried(journal: Journal) -> InvariantViolated | None:
         try:
-            schedule.cluster.again(journal=journal, prepare=put_on_trial).machine
+            schedule.cluster.again(journal=journal, prepare=judged).machine
         except InvariantViolated as violated:
             return violated if violated.invariant == name else None
         except Exception:

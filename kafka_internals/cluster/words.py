@@ -15,7 +15,8 @@ ATTRIBUTES = {
     "role": "role", "position": "position", "buffered": "records buffered", "offset": "offset",
     "accumulator": "records waiting", "leader": "leader", "topics": "topics of interest",
     "remote_log_end_offset": "known log end offset", "assignment": "assignment",
-    "records": "records returned", "error": "error", "asked": "question", "answer": "answer"}
+    "records": "records returned", "error": "error", "station": "station",
+    "asked": "question", "answer": "answer"}
 
 
 def place(subject: str) -> str:
@@ -64,6 +65,11 @@ def change(one: Change) -> str:
     return said + (value(one.new) if one.old is None else f"{value(one.old)} to {value(one.new)}")
 
 
+HELD = {"idle handler": "an idle request handler of {who}",
+        "room": "room in the request queue of {who}, which holds {what}",
+        "network thread": "network thread {what} of {who}",
+        "log lock": "{who} to release the log lock of {what}",
+        "throttle": "the throttling of {who} to end"}
 COMMANDS = {
     "create_topic": "topic {topic} is created", "producer": "{client_id} begins",
     "consumer": "{client_id} begins", "send": "{producer} is given a record for {topic}",
@@ -79,6 +85,9 @@ COMMANDS = {
     "partition": "{side} and {other_side} are cut off from each other",
     "cut": "the link from {sender} to {receiver} is cut",
     "lossy": "{per_mille} of 1000 messages from {sender} to {receiver} get lost",
+    "slow_handlers": "each request keeps a handler of broker {broker} {delay_ms} ms longer",
+    "drop_caches": "the page cache of broker {broker} is emptied",
+    "alter_client_quotas": "the quotas of {client_id} become {quotas}",
     "heal": "every link works again", "drop": "{message} is lost"}
 
 
@@ -128,6 +137,8 @@ def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
         said = "its batch to be sent"
     elif field == "leader":
         said = "metadata about its topic"
+    elif field in HELD:
+        said = HELD[field].format(who=place(one.subject), what=one.needs)
     elif field == "buffered":
         said = f"a record of {key}"
     else:

@@ -3,18 +3,40 @@
 from kafka_internals.config.config_def import (
     BOOLEAN,
     INT,
+    LIST,
     LONG,
     LONG_MAX,
     STRING,
     ConfigDef,
     ConfigKey,
     Range,
+    ValidString,
 )
 
 ISR, ELECTIONS, PLACES = "changes of the in-sync set come", "elections come", "racks come"
 
 # fmt: off
 BROKER_CONFIG = ConfigDef("broker", (
+    ConfigKey("num.network.threads", INT, 3, Range.at_least(1),
+              "threads that read requests and send answers"),
+    ConfigKey("num.io.threads", INT, 8, Range.at_least(1),
+              "threads that handle requests"),
+    ConfigKey("queued.max.requests", INT, 500, Range.at_least(1),
+              "requests that may wait for a handler before network threads stand still"),
+    ConfigKey("queued.max.request.bytes", LONG, -1, None,
+              "bytes of requests that may wait for a handler", later="that limit comes"),
+    ConfigKey("socket.request.max.bytes", INT, 104_857_600, Range.at_least(1),
+              "a larger request is not read: its connection is closed"),
+    ConfigKey("listeners", LIST, ("PLAINTEXT://:9092",), None,
+              "where the broker listens; clients use the first one, PLAINTEXT or SSL"),
+    ConfigKey("security.inter.broker.protocol", STRING, "PLAINTEXT",
+              ValidString("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+              "what brokers speak among themselves", later="SASL comes",
+              so_far=("SSL",)),
+    ConfigKey("quota.window.num", INT, 11, Range.at_least(1),
+              "how many windows a client's quota is measured over"),
+    ConfigKey("quota.window.size.seconds", INT, 1, Range.at_least(1),
+              "how long such a window is"),
     ConfigKey("fetch.max.bytes", INT, 57_671_680, Range.at_least(1024),
               "bytes of one answer to a fetch, whatever was asked for"),
     ConfigKey("replica.fetch.wait.max.ms", INT, 500, None,

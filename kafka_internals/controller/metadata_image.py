@@ -6,6 +6,7 @@ A leader that dies is therefore not replaced.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kafka_internals.common import NO_NODE, TopicPartition
@@ -29,10 +30,14 @@ class TopicImage(NamedTuple):
 
 
 class MetadataImage(NamedTuple):
-    """All brokers and topics. Immutable: a change is a new image."""
+    """All brokers, topics and quotas. Immutable: a change is a new image.
+
+    `quotas` are by client.id, None for the default (ClientQuotasImage, KIP-546).
+    """
 
     brokers: tuple[int, ...]
     topics: Mapping[str, TopicImage]
+    quotas: Mapping[str | None, Mapping[str, float]] = MappingProxyType({})
 
     def partition(self, partition: TopicPartition) -> PartitionRegistration | None:
         """The registration of a partition, or None where there is no such partition."""
@@ -44,6 +49,13 @@ class MetadataImage(NamedTuple):
     def with_topic(self, topic: TopicImage) -> "MetadataImage":
         """The next image, with one more topic."""
         return self._replace(topics={**self.topics, topic.name: topic})
+
+    def with_quotas(self, client_id: str | None,
+                    changes: Mapping[str, float | None]) -> "MetadataImage":
+        """The next image, with other quotas of one client.id; None removes a quota."""
+        altered = {**self.quotas.get(client_id, {}), **changes}
+        kept = {name: bound for name, bound in altered.items() if bound is not None}
+        return self._replace(quotas={**self.quotas, client_id: kept})
 
 
 def place(brokers: tuple[int, ...], partitions: int, replication_factor: int,

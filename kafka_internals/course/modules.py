@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Module(NamedTuple):
-    """One notebook. `ready` once it is part of this version."""
+    """One notebook. `ready` once it is part of this version.
+
+    `run_s`: what executing it took, in whole seconds, as the `notebooks` verb says.
+    """
 
     number: str
     notebook: str
@@ -15,6 +18,7 @@ class Module(NamedTuple):
     question: str
     builds_on: tuple[str, ...]
     ready: bool = False
+    run_s: int = 0
 
 
 # fmt: off

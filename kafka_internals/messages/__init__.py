@@ -12,7 +12,8 @@ class Request(NamedTuple):
     """A request as it is on the way. `id` is "request-<client.id>.<correlation id>".
 
     `after` is the last request on this connection that had to wait for its answer: the connection
-    was muted until then, so it is part of why this one had its turn.
+    was muted until then, so it is part of why this one had its turn. `thread_us`: what a handler
+    takes for it, where somebody has a quota for that.
     """
 
     id: str
@@ -20,6 +21,7 @@ class Request(NamedTuple):
     correlation_id: int
     body: Any
     after: str | None = None
+    thread_us: int = 0
 
     @classmethod
     def of(cls, client_id: str, correlation_id: int, body: Any) -> "Request":
@@ -43,3 +45,8 @@ class Response(NamedTuple):
     request_id: str
     correlation_id: int
     body: Any
+
+
+def throttled(throttle_time_ms: int) -> str:
+    """How an answer in words ends where its client is over a quota."""
+    return f", throttled {throttle_time_ms} ms" if throttle_time_ms else ""

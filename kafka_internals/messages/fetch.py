@@ -5,9 +5,10 @@ the follower's broker id, -1 for a consumer. Sessions (KIP-227) and diverging ep
 not part of this engine yet: each fetch names its partitions in full.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.messages import throttled
 
 CONSUMER = -1
 
@@ -23,13 +24,17 @@ class FetchPartition(NamedTuple):
 
 
 class PartitionData(NamedTuple):
-    """What one partition gave: `records` are whole stored batches, back to back."""
+    """What one partition gave: `records` are whole stored batches, back to back.
+
+    `source` is where they lie (LogOffsetMetadata): the network thread sends them from there.
+    """
 
     partition: TopicPartition
     error: str = "NONE"
     high_watermark: int = -1
     log_start_offset: int = -1
     records: bytes = b""
+    source: Any = None
 
 
 class FetchRequest(NamedTuple):
@@ -57,9 +62,15 @@ class FetchResponse(NamedTuple):
     """One answer for each partition of the request."""
 
     partitions: tuple[PartitionData, ...]
+    throttle_time_ms: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The records; the names and numbers around them are not counted."""
+        return sum(len(data.records) for data in self.partitions)
 
     def __str__(self) -> str:
-        return ", ".join(
-            f"{data.partition} {data.error}" if data.error != "NONE" else
-            f"{data.partition} {len(data.records)} bytes, HW {data.high_watermark}"
-            for data in self.partitions)
+        told = (f"{data.partition} {data.error}" if data.error != "NONE" else
+                f"{data.partition} {len(data.records)} bytes, HW {data.high_watermark}"
+                for data in self.partitions)
+        return (", ".join(told) or "nothing") + throttled(self.throttle_time_ms)

@@ -8,6 +8,7 @@ the first record that is not older (KIP-79). Others came later: the record with 
 from typing import NamedTuple
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.messages import throttled
 
 LATEST_TIMESTAMP, EARLIEST_TIMESTAMP, MAX_TIMESTAMP, EARLIEST_LOCAL_TIMESTAMP = -1, -2, -3, -4
 LATEST_TIERED_TIMESTAMP, EARLIEST_PENDING_UPLOAD_TIMESTAMP = -5, -6
@@ -50,7 +51,8 @@ class ListOffsetsResponse(NamedTuple):
     """One offset for each partition of the request."""
 
     partitions: tuple[ListOffsetsPartitionResponse, ...]
+    throttle_time_ms: int = 0
 
     def __str__(self) -> str:
         return ", ".join(f"{p.partition} {p.offset if p.error == 'NONE' else p.error}"
-                         for p in self.partitions)
+                         for p in self.partitions) + throttled(self.throttle_time_ms)

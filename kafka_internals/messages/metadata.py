@@ -6,6 +6,7 @@ Every client asks this before anything else, and again when it finds that its an
 from typing import NamedTuple
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.messages import throttled
 
 
 class PartitionMetadata(NamedTuple):
@@ -37,8 +38,10 @@ class MetadataResponse(NamedTuple):
     brokers: tuple[int, ...]
     partitions: tuple[PartitionMetadata, ...]
     unknown_topics: tuple[str, ...] = ()
+    throttle_time_ms: int = 0
 
     def __str__(self) -> str:
         told = [f"{p.partition} led by {p.leader}" if p.leader >= 0 else f"{p.partition} {p.error}"
                 for p in self.partitions]
-        return ", ".join(told + [f"{t} UNKNOWN_TOPIC_OR_PARTITION" for t in self.unknown_topics])
+        told += [f"{t} UNKNOWN_TOPIC_OR_PARTITION" for t in self.unknown_topics]
+        return ", ".join(told) + throttled(self.throttle_time_ms)

@@ -12,6 +12,7 @@ from kafka_internals.errors import (
     InvalidRecordException,
     UnsupportedCompressionTypeException,
 )
+from kafka_internals.messages import throttled
 from kafka_internals.record_batch import LOG_OVERHEAD, MAGIC, SPANS, RecordBatch
 
 NO_ACK, LEADER_ACK, ALL_ISR_ACKS = 0, 1, -1
@@ -93,6 +94,11 @@ class ProduceRequest(NamedTuple):
         """The answer, in the order of the request."""
         return ProduceResponse(partitions)
 
+    @property
+    def size_bytes(self) -> int:
+        """The records; the names and numbers around them are not counted."""
+        return sum(data.records.size for data in self.partitions)
+
     def __str__(self) -> str:
         what = ", ".join(f"{data.records.header.records_count} for {data.partition}"
                          for data in self.partitions)
@@ -103,8 +109,10 @@ class ProduceResponse(NamedTuple):
     """One result for each partition of the request."""
 
     partitions: tuple[PartitionProduceResponse, ...]
+    throttle_time_ms: int = 0
 
     def __str__(self) -> str:
         return ", ".join(
             f"{result.partition} offset {result.base_offset}" if result.error == "NONE"
-            else f"{result.partition} {result.error}" for result in self.partitions)
+            else f"{result.partition} {result.error}" for result in self.partitions) \
+            + throttled(self.throttle_time_ms)

@@ -1,8 +1,11 @@
 """DelayedFetch: a fetch that found less than `min_bytes` and waits for more.
 
-It is completed when the bytes that could be read, at most `partition_max_bytes` of each partition,
-reach `min_bytes`, or after `max_wait_ms`. Either way the log is read again then, and whatever is
-there is the answer: a fetch that runs out of time is empty, never an error.
+Kafka's cases, as far as this engine has them. A to E: a partition is not led here any more, is
+gone, unknown, offline, or its leader epoch is another. F: its fetch offset is past the end, or has
+fallen behind the segment in which the log ends. G: the bytes that could be read, at most
+`partition_max_bytes` of each partition, reach `min_bytes`. Otherwise `max_wait_ms` passes. Either
+way the log is read again then, and whatever is there is the answer: a fetch that runs out of time
+is empty, never an error.
 """
 
 from typing import Any
@@ -20,30 +23,39 @@ class DelayedFetch(DelayedOperation):
         super().__init__(request, deadline_ms)
         self._manager = manager
         self._by_replica = request.body.replica_id >= 0
+        self._segments = [manager.partitions[asked.partition].log.segment_base_of(
+            asked.fetch_offset) for asked in request.body.partitions]
 
     def _asked(self):
         for asked in self.request.body.partitions:
-            yield asked, self._manager.partitions[asked.partition]
+            if (partition := self._manager.partitions.get(asked.partition)) is not None:
+                yield asked, partition
 
     def can_complete(self) -> bool:
-        """Enough bytes lie between the fetch offsets and the end that this reader may see.
+        """Any of the cases. A segment is the one in which the fetch offset lay when it was parked.
 
-        A fetch past that end is answered at once: it cannot tell a lagging mark from a cut log.
+        An offset that is the end has fallen behind nothing, although a roll may have put the end
+        into a new segment.
         """
         available, partitions = 0, self._manager.partitions
-        for asked in self.request.body.partitions:
-            partition = partitions[asked.partition]
+        for asked, began_in in zip(self.request.body.partitions, self._segments):
+            partition = partitions.get(asked.partition)
+            if partition is None or not partition.is_led_in(asked.current_leader_epoch):
+                return True
             end = partition.readable_end(self._by_replica)
             if asked.fetch_offset > end:
                 return True
             if asked.fetch_offset < end:
+                if began_in < partition.log.segment_base_of(end):
+                    return True
                 available += min(partition.log.bytes_between(asked.fetch_offset, end),
                                  asked.partition_max_bytes)
         return self.request.body.is_enough(available)
 
     def complete(self, now_ms: int) -> list:
         """Read again and answer."""
-        return self._manager.answer_fetch(self.request, self._manager.read(self.request.body))
+        return self._manager.answer_fetch(self.request, self._manager.read(self.request.body),
+                                          now_ms)
 
     def reads(self) -> tuple:
         """The ends that are not the fetch offsets, as they are now: before, they did not do."""

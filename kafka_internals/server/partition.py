@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kafka_internals.common import NO_NODE, START_MS, Changed, TopicPartition, Wait, replica_name
 from kafka_internals.errors import (
     FencedLeaderEpochException,
+    NotEnoughReplicasAfterAppendException,
     NotEnoughReplicasException,
     NotLeaderOrFollowerException,
     UnknownLeaderEpochException,
@@ -40,6 +41,7 @@ class Rules(NamedTuple):
     high_watermark: str = "isr"             # "leader": the leader's own log end is enough
     consumer_reads_to: str = "high watermark"    # "log end": consumers read what may be lost
     acks_all_waits_for: str = "high watermark"   # "append": answered as if acks were 1
+    replicas_awaited_in: str = "purgatory"       # "handler thread": which is not free until then
     offsets: str = "dense"                  # "gap": every batch leaves one offset out
 
 
@@ -137,6 +139,10 @@ class Partition:
                                                f"{self.partition}")
         return self.role
 
+    def is_led_in(self, leader_epoch: int) -> bool:
+        """True where this replica leads, and in that epoch."""
+        return self.role.role == "leader" and leader_epoch == self.registration.leader_epoch
+
     def append_records_to_leader(self, batch: RecordBatch, acks: int, asked: tuple,
                                  now_ms: int) -> tuple[LogAppendInfo, list[Changed]]:
         """Append a produced batch. With acks=all the in-sync set has to be large enough first."""
@@ -155,6 +161,20 @@ class Partition:
         changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
                           asked)
         return info, [changed, *self.maybe_increment_leader_high_watermark()]
+
+    def check_enough_replicas_reach_offset(self, required: int) -> bool:
+        """True where the in-sync set has everything below `required`, and is still large enough.
+
+        Errors: NotLeaderOrFollowerException, NotEnoughReplicasAfterAppendException.
+        """
+        self.ensure_leader()
+        if self.high_watermark < required:
+            return False
+        if len(self.registration.isr) < self.min_isr:
+            raise NotEnoughReplicasAfterAppendException(
+                f"The ISR {list(self.registration.isr)} of {self.partition} is smaller than "
+                f"min.insync.replicas {self.min_isr}; the records are in the log")
+        return True
 
     def update_follower_fetch_state(self, broker: int, offset: int, asked: tuple) -> list[Changed]:
         """A follower's fetch tells how far it is; that may move the high watermark."""

@@ -6,10 +6,18 @@ thread. The order inside a follower's fetch is Kafka's: read first, then count t
 high watermark in an answer with records is the one from before.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition
+from kafka_internals.common import (
+    START_MS,
+    Changed,
+    Persist,
+    Reply,
+    TopicPartition,
+    broker_name,
+)
 from kafka_internals.errors import (
     ApiException,
     CorruptRecordException,
@@ -21,7 +29,7 @@ from kafka_internals.errors import (
     UnknownTopicOrPartitionException,
 )
 from kafka_internals.messages import Request
-from kafka_internals.messages.fetch import FetchRequest, PartitionData
+from kafka_internals.messages.fetch import FetchRequest, FetchResponse, PartitionData
 from kafka_internals.messages.list_offsets import (
     EARLIEST_TIMESTAMP,
     ListOffsetsPartitionResponse,
@@ -35,6 +43,7 @@ from kafka_internals.messages.produce import (
     PartitionProduceResponse,
     ProduceRequest,
 )
+from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManagers, percentage
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce
@@ -54,6 +63,7 @@ FETCH_RULE = "a consumer reads below the high watermark, a replica to the log en
 WITHOUT_LOG_START = (UnknownTopicOrPartitionException, NotLeaderOrFollowerException,
                      RecordTooLargeException, RecordBatchTooLargeException, CorruptRecordException,
                      KafkaStorageException, InvalidRequiredAcksException)
+TOLD_OF_QUOTAS = 500                      # "why?" names so many requests that used a quota up
 ERROR_RULE = "refused, nothing was changed"
 
 
@@ -70,6 +80,8 @@ class ReplicaManager:
         self._produces = DelayedOperationPurgatory()
         self._fetches = DelayedOperationPurgatory()
         self._next_correlation_id = next_correlation_id
+        self.quotas = QuotaManagers(config)
+        self._used: dict[str, deque] = {}         # by client: requests since it was throttled last
         self._logs = LogManager(storage, config)
         self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
@@ -80,6 +92,7 @@ class ReplicaManager:
     def apply_image(self, image: Any, now_ms: int, restarted: bool, reads: tuple) -> list:
         """Open the replicas that a new image gives this broker, and start what they need."""
         self.image = image
+        self.quotas.update(image.quotas)
         effects = []
         for topic in image.topics.values():
             for number, registration in enumerate(topic.partitions):
@@ -119,9 +132,45 @@ class ReplicaManager:
         """Do what a request asks; its answer is among the effects, or parked."""
         return self._handlers[type(request.body)](request, now_ms)
 
-    def _answer(self, request: Request, body: Any, rule: str, reads: tuple) -> list:
+    def _answer(self, request: Request, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
+        throttle_ms = 0
+        if self.quotas.enabled and (throttle_ms := self._over_quota(request, body, now_ms)):
+            if type(body) is FetchResponse:
+                body = request.body.response(())         # nothing, so that nothing was used
+            body = body._replace(throttle_time_ms=throttle_ms)
+            rule, reads = QUOTA_RULE, reads + self._users(request.client_id)
         told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
-        return [told, Reply(request, body)]
+        return [told, Reply(request, body, throttle_ms=throttle_ms)]
+
+    # -- quotas -------------------------------------------------------------------------------
+    def _over_quota(self, request: Request, body: Any, now_ms: int) -> int:
+        """Record what this request has used; for how many ms its client has to be held off."""
+        quotas, client, asked = self.quotas, request.client_id, request.body
+        if type(asked) is FetchRequest and asked.replica_id >= 0:
+            return 0                                     # replicas have a quota of their own
+        self._used.setdefault(client, deque(maxlen=TOLD_OF_QUOTAS)).append(request.id)
+        throttle_ms = size = 0
+        if body is not None:                             # acks=0 is exempt from thread time
+            throttle_ms = quotas.request.record_and_get_throttle_time_ms(
+                client, percentage(request.thread_us), now_ms)
+        if type(asked) is ProduceRequest:
+            return max(throttle_ms, quotas.produce.record_and_get_throttle_time_ms(
+                client, asked.size_bytes, now_ms))
+        if type(asked) is FetchRequest:
+            size = body.size_bytes
+            throttle_ms = max(throttle_ms, quotas.fetch.record_and_get_throttle_time_ms(
+                client, size, now_ms))
+            if throttle_ms:
+                quotas.fetch.record(client, -size, now_ms)
+        return throttle_ms
+
+    def _users(self, client: str) -> tuple:
+        """What a throttled answer read: the requests that used the quota up, and the quota."""
+        used = list(self._used[client])
+        self._used[client] = deque(used[-1:], maxlen=TOLD_OF_QUOTAS)
+        entity = client if client in self.image.quotas else "<default>"
+        return tuple((one, "asked") for one in used[:-1]) + (
+            (broker_name(self.broker), f"quotas.{entity}"),)
 
     def _produce(self, request: Request, now_ms: int) -> list:
         body, effects = request.body, []
@@ -170,13 +219,17 @@ class ReplicaManager:
             return self._produces.try_complete_else_watch(operation, tuple(results), now_ms)
         if body.acks == NO_ACK:
             failed = any(result.error != "NONE" for result in results.values())
-            return [Reply(request, None, close=failed)]
+            throttle_ms = self._over_quota(request, None, now_ms) if self.quotas.enabled else 0
+            return [Reply(request, None, failed, throttle_ms)]
         reads = tuple((p.subject, "log_end_offset", end) for p, end, _ in appended)
         return self._answer(request, body.response(tuple(results.values())),
-                            ACKS_RULE.get(body.acks, ERROR_RULE), reads)
+                            ACKS_RULE.get(body.acks, ERROR_RULE), reads, now_ms)
 
     def _fetch(self, request: Request, now_ms: int) -> list:
-        if request.body.max_bytes > (limit := self._config["fetch.max.bytes"]):
+        limit = self._config["fetch.max.bytes"]
+        if self.quotas.enabled and request.body.replica_id < 0:
+            limit = min(limit, self._most_in_quota(request.client_id, limit))
+        if request.body.max_bytes > limit:
             request = request._replace(body=request.body._replace(max_bytes=limit))
         body, effects = request.body, []
         results = self.read(body)
@@ -196,10 +249,14 @@ class ReplicaManager:
                 effects += purgatory.check_and_complete(partition.partition, now_ms)
         size = sum(len(data.records) for data in results)
         if body.max_wait_ms <= 0 or body.is_enough(size) or failed:
-            return effects + self.answer_fetch(request, results)
+            return effects + self.answer_fetch(request, results, now_ms)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple(asked.partition for asked in body.partitions)
         return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
+
+    def _most_in_quota(self, client: str, limit: int) -> int:
+        most = self.quotas.fetch.max_value_in_quota_window(client)
+        return limit if most is None else int(most)
 
     def read(self, body: FetchRequest) -> tuple[PartitionData, ...]:
         """Read every partition of a fetch; the first that has data gives at least one batch."""
@@ -214,12 +271,14 @@ class ReplicaManager:
                 results.append(PartitionData(asked.partition, error.error_name))
             else:
                 results.append(PartitionData(asked.partition, "NONE", partition.high_watermark,
-                                             info.log_start_offset, info.records))
+                                             info.log_start_offset, info.records,
+                                             info.fetch_offset_metadata))
                 left = max(0, left - len(info.records))
                 min_one = min_one and not info.records
         return tuple(results)
 
-    def answer_fetch(self, request: Request, results: tuple[PartitionData, ...]) -> list:
+    def answer_fetch(self, request: Request, results: tuple[PartitionData, ...],
+                     now_ms: int) -> list:
         """Answer with what was read; "why?" names the end that bounded each partition."""
         by_replica, reads = request.body.replica_id >= 0, []
         for data in results:
@@ -228,7 +287,8 @@ class ReplicaManager:
                 reads.append((partition.subject, partition.readable_attribute(by_replica)))
                 if by_replica:
                     reads.append((partition.subject, "high_watermark"))
-        return self._answer(request, request.body.response(results), FETCH_RULE, tuple(reads))
+        return self._answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
+                            now_ms)
 
     def _metadata(self, request: Request, now_ms: int) -> list:
         topics, unknown, known = self.image.topics, [], []
@@ -241,7 +301,7 @@ class ReplicaManager:
                 known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
                                                one.leader_epoch, error))
         body = request.body.response(self.image.brokers, tuple(known), tuple(unknown))
-        return self._answer(request, body, "the broker's metadata image", ())
+        return self._answer(request, body, "the broker's metadata image", (), now_ms)
 
     def _list_offsets(self, request: Request, now_ms: int) -> list:
         found, reads = [], []
@@ -259,7 +319,7 @@ class ReplicaManager:
                 reads.append((partition.subject, "high_watermark"))
         body = request.body.response(tuple(found))
         return self._answer(request, body, "latest = high watermark, earliest = log start",
-                            tuple(reads))
+                            tuple(reads), now_ms)
 
     # -- following ----------------------------------------------------------------------------
     def fetched(self, leader: int, response: Any, now_ms: int) -> list:

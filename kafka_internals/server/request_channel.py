@@ -1,74 +1,87 @@
-"""RequestChannel: one network thread, one request queue, one handler thread.
+"""RequestChannel: the one queue between network threads and request handlers.
 
-Kafka's SocketServer and KafkaRequestHandler. From the moment a request is taken off a connection
-until its answer has left, that connection is muted: answers keep the order of the requests, and a
-client cannot flood a broker from one connection. The network thread sends answers before it
-receives more. How many threads there are grows with the module about the broker.
+Every network thread puts what it has read at its end, every handler takes from its front, and it
+holds `queued.max.requests`. Where it is full, a network thread that has one more request stands
+still, and with it every connection that it owns: nothing is dropped, and the order is kept. Since a
+connection has one request under way at a time, it takes more connections than that to fill it.
 """
 
 from collections import deque
 from typing import Any, NamedTuple
 
+from kafka_internals.common import Wait
+from kafka_internals.server.kafka_channel import KafkaChannel
 
-class RequestChannelSnapshot(NamedTuple):
-    """How many requests wait where."""
+SEND, NO_OP, CLOSE_CONNECTION = "Send", "NoOp", "CloseConnection"
+START_THROTTLING, END_THROTTLING = "StartThrottling", "EndThrottling"
+SOCKET, QUEUE, PURGATORY = "socket", "request queue", "purgatory"
 
-    in_sockets: int
-    queued: int
-    responses: int
-    network_busy: bool
-    handler_busy: bool
+
+class RequestSnapshot(NamedTuple):
+    """One request inside a broker; its subject is its identity.
+
+    `station`: "socket", "processor 1" (being read), "processor 1, blocked" (the queue is full),
+    "request queue", "handler 3", "handler 3, waits for log lock of orders-0", "purgatory",
+    "response queue 1", "processor 1" (being written), and in the end, when it is gone from here,
+    "sent", "no response" (acks=0) or "closed". `since_us`: when it came there; `until_us`: when the
+    thread that has it is done, None where that is not known. `asked` and `answer` in words.
+    """
+
+    request: str
+    kind: str
+    broker: int
+    connection: str
+    station: str
+    since_us: int
+    until_us: int | None
+    asked: str
+    answer: str | None
+    waits: tuple[Wait, ...]
+
+
+class ChannelRequest:
+    """RequestChannel.Request: a request on its way through the broker, and when it was where.
+
+    `behind`: the request that had what this one waited for. Times are Kafka's: `start_us` when it
+    was read, `dequeue_us` when a handler took it, and so on.
+    """
+
+    station: str | None = None
+    since_us = local_complete_us = throttle_ms = 0
+    until_us: int | None = None
+    start_us = dequeue_us = response_us = response_dequeue_us = 0
+    handler = lock = body = seen = None
+    parked = keeps_handler = False
+
+    def __init__(self, request: Any, kind: str, channel: KafkaChannel) -> None:
+        self.request, self.kind, self.channel = request, kind, channel
+        self.behind: ChannelRequest | None = channel.current
 
 
 class RequestChannel:
-    """Which thread takes which task next. Tokens are (connection, message) pairs."""
+    """The queue, and the network threads that wait for room in it, each with its request."""
 
-    def __init__(self) -> None:
-        self._sockets: dict[str, deque] = {}       # unread requests of a muted connection
-        self._muted: set[str] = set()
-        self._readable: deque = deque()
-        self._responses: deque = deque()
-        self._requests: deque = deque()
-        self.network_busy = self.handler_busy = False
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.queue: deque[ChannelRequest] = deque()
+        self.blocked: deque = deque()
 
-    def arrived(self, connection: Any, request: Any) -> None:
-        """A request is in the socket of its connection."""
-        if connection.id in self._muted:
-            self._sockets.setdefault(connection.id, deque()).append((connection, request))
-        else:
-            self._muted.add(connection.id)
-            self._readable.append((connection, request))
+    def send_request(self, token: ChannelRequest, processor: Any) -> bool:
+        """Put a request at the end. False where there is no room: the network thread waits."""
+        if len(self.queue) < self.capacity:
+            self.queue.append(token)
+            return True
+        processor.blocked = token
+        self.blocked.append(processor)
+        return False
 
-    def responded(self, connection: Any, response: Any) -> None:
-        """An answer (None: none is sent) is ready for the network thread."""
-        self._responses.append((connection, response))
+    def receive_request(self) -> ChannelRequest | None:
+        """The front of the queue, for a handler."""
+        return self.queue.popleft() if self.queue else None
 
-    def next_for_network(self) -> tuple[str, tuple] | None:
-        """The network thread's next task: an answer to send, else a request to receive."""
-        if self._responses:
-            return "send", self._responses.popleft()
-        if self._readable:
-            return "receive", self._readable.popleft()
+    def unblocked(self) -> Any:
+        """The network thread that has waited longest, if there is room now."""
+        if self.blocked and len(self.queue) < self.capacity:
+            return self.blocked.popleft()
         return None
 
-    def received(self, token: tuple) -> None:
-        """The network thread has read a whole request: it joins the request queue."""
-        self._requests.append(token)
-
-    def sent(self, connection: Any) -> None:
-        """The answer has left: the connection may be read again."""
-        waiting = self._sockets.get(connection.id)
-        if waiting:
-            self._readable.append(waiting.popleft())
-        else:
-            self._muted.discard(connection.id)
-
-    def next_for_handler(self) -> tuple | None:
-        """The handler thread's next request."""
-        return self._requests.popleft() if self._requests else None
-
-    def snapshot(self) -> RequestChannelSnapshot:
-        """Frozen."""
-        unread = sum(len(waiting) for waiting in self._sockets.values())
-        return RequestChannelSnapshot(unread + len(self._readable), len(self._requests),
-                                      len(self._responses), self.network_busy, self.handler_busy)

@@ -12,7 +12,7 @@ in their order, without a sync of the directory. A file grows on the platter onl
 that reach it; so what was renamed into place before it was flushed may be empty there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from errno import ENOENT
 from typing import NamedTuple
 
@@ -20,16 +20,23 @@ from kafka_internals.sim.disk_faults import DiskFault
 
 PAGE_BYTES, SECTOR_BYTES = 4096, 512
 SECTORS = PAGE_BYTES // SECTOR_BYTES
-DIRTY, FLUSHED = "dirty", "flushed"
+DIRTY, FLUSHED, EVICTED = "dirty", "flushed", "evicted"
+READ_AHEAD_PAGES = 32
 WRITTEN_BACK = 4          # one of so many dirty pages: the system lets them be for half a minute
 
 
 class DiskCost(NamedTuple):
-    """What an operation takes, in microseconds: a copy into the page cache, a flush (fsync)."""
+    """What an operation takes, in microseconds, and how much memory the page cache has.
+
+    Figures of an SSD: a copy into the page cache, a flush (fsync), a read of up to 128 KiB, which
+    is what the system reads ahead. `page_cache_bytes` None: memory is larger than all files.
+    """
 
     write_us: int = 4
     write_us_per_kib: int = 1
     flush_us: int = 2000
+    read_us: int = 100
+    page_cache_bytes: int | None = None
 
 
 class File:
@@ -38,21 +45,25 @@ class File:
     Up to `flushed` bytes the platter has every page: as in `data`, or as in `older` where it was
     written over since. Behind that it has nothing. A file of `size` bytes may end in zeros that
     nobody wrote, and that take no room (it is sparse); `extent` is the size that the directory
-    has on the platter. `modified_ms`: the last write, epoch ms.
+    has on the platter. `modified_ms`: the last write, epoch ms. `absent` pages are on the platter
+    only: to read them costs a read of the disk.
     """
 
-    __slots__ = ("data", "size", "extent", "flushed", "older", "modified_ms")
+    __slots__ = ("data", "size", "extent", "flushed", "older", "modified_ms", "absent")
 
     def __init__(self) -> None:
         self.data, self.modified_ms = bytearray(), 0
         self.size = self.extent = self.flushed = 0
         self.older: dict[int, bytes] = {}
+        self.absent: set[int] = set()
 
     def append(self, data: bytes) -> None:
         """Put bytes behind the end."""
         if self.size > len(self.data):
             self.write(self.size, data)
         else:
+            if self.absent:
+                self.absent.discard(self.size // PAGE_BYTES)
             self.data += data
             self.size = len(self.data)
 
@@ -76,6 +87,7 @@ class File:
         end = position + len(data)
         for page in range(position // PAGE_BYTES, _pages(min(end, self.flushed))):
             self.older[page] = self._on_platter(page)
+            self.absent.discard(page)
         if (gap := position - len(self.data)) > 0:
             self.data += bytes(gap)
         self.data[position:end] = data
@@ -88,6 +100,7 @@ class File:
             return
         del self.data[size:]
         self.flushed = min(self.flushed, size)
+        self.absent = {page for page in self.absent if page * PAGE_BYTES < size}
         self.older = {page: content[:size - page * PAGE_BYTES]
                       for page, content in self.older.items() if page * PAGE_BYTES < size}
 
@@ -121,7 +134,7 @@ class File:
 
 
 class FileSnapshot(NamedTuple):
-    """A file, frozen. `pages`: "dirty" or "flushed", as far as something was written."""
+    """A file, frozen. `pages`: "dirty", "flushed" or "evicted", as far as something was written."""
 
     name: str
     size: int
@@ -150,7 +163,9 @@ class Disk:
     def __init__(self, draw: Callable[[int], int], cost: DiskCost = DiskCost()) -> None:
         self.files: dict[str, File] = {}
         self.faults: list[DiskFault] = []
+        self._clean: dict[tuple[File, int], None] = {}      # the least recently used page first
         self.cost_us, self.now_ms, self._cost, self._draw = 0, 0, cost, draw
+        self.may_be_cold = cost.page_cache_bytes is not None
 
     def take_cost_us(self) -> int:
         """What the operations since the last call have cost."""
@@ -182,10 +197,11 @@ class Disk:
         return self._existing(name).modified_ms
 
     def pages(self, name: str) -> tuple[str, ...]:
-        """The state of each page of 4,096 bytes: "dirty" or "flushed"."""
+        """The state of each page of 4,096 bytes: "dirty", "flushed" or "evicted"."""
         file = self.files.get(name) or File()
         dirty = set(file.dirty_pages())
-        return tuple(DIRTY if page in dirty else FLUSHED for page in range(_pages(file.size)))
+        return tuple(DIRTY if page in dirty else EVICTED if page in file.absent else FLUSHED
+                     for page in range(_pages(file.size)))
 
     def read(self, name: str, position: int = 0, size: int | None = None) -> bytes:
         """Bytes from `position`; fewer than `size` at the end of the file, none without one."""
@@ -203,6 +219,45 @@ class Disk:
         for fault in self.faults:
             data = fault.spoiled(name, position, data)
         return data
+
+    # -- the page cache -----------------------------------------------------------------------
+    def sendfile(self, name: str, position: int, size: int) -> int:
+        """Move bytes from the page cache to a socket: what reading those that are not there takes.
+
+        They are there from then on; the clean pages that were used least recently make room. A
+        file that was removed meanwhile is still open, and costs nothing.
+        """
+        file = self.files.get(name)
+        if file is None:
+            return 0
+        pages = range(position // PAGE_BYTES, _pages(position + size))
+        missing = sum(page in file.absent for page in pages)
+        file.absent.difference_update(pages)
+        self._used(file, pages)
+        return -(-missing // READ_AHEAD_PAGES) * self._cost.read_us
+
+    def drop_caches(self) -> None:
+        """Every clean page leaves the page cache, as with Linux's `vm.drop_caches`."""
+        self._clean.clear()
+        self.may_be_cold = True
+        for file in self.files.values():
+            file.absent = set(range(_pages(len(file.data)))).difference(file.dirty_pages())
+
+    def _used(self, file: File, pages: Iterable[int]) -> None:
+        """These pages were used just now; where memory is short, others are evicted."""
+        if self._cost.page_cache_bytes is None:
+            return
+        dirty = set(file.dirty_pages())
+        for page in pages:
+            if page not in dirty:
+                self._clean.pop((file, page), None)
+                self._clean[file, page] = None
+        room = self._cost.page_cache_bytes // PAGE_BYTES - sum(
+            len(one.dirty_pages()) for one in self.files.values())
+        while len(self._clean) > max(0, room):
+            oldest, page = next(iter(self._clean))
+            del self._clean[oldest, page]
+            oldest.absent.add(page)
 
     # -- writing ------------------------------------------------------------------------------
     def append(self, name: str, data: bytes) -> None:
@@ -240,8 +295,10 @@ class Disk:
         """Everything written to this file so far reaches the platter."""
         self._may_write(name, self._held_bytes(name))
         if file := self.files.get(name):
+            dirty = file.dirty_pages()
             file.flush()
             self.cost_us += self._cost.flush_us
+            self._used(file, dirty)
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name, at once, in place of one that has it already.
@@ -256,11 +313,17 @@ class Disk:
     def delete(self, name: str) -> None:
         """The file is gone, if there was one."""
         self._may_write(name, 0)
-        self.files.pop(name, None)
+        self._forget(self.files.pop(name, None))
+
+    def _forget(self, file: File | None) -> None:
+        """A file is gone, and with it its pages."""
+        if file is not None and self._clean:
+            self._clean = {key: None for key in self._clean if key[0] is not file}
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a new file, flush it and rename it over the old one: all of it or none of it."""
         self._may_write(name, len(data))
+        self._forget(self.files.get(name))
         self.files[name] = file = File()
         file.append(data)
         file.modified_ms = self.now_ms
@@ -320,6 +383,7 @@ class Disk:
     def lose(self) -> None:
         """The disk is replaced by an empty one, on which nothing is wrong."""
         self.files.clear()
+        self._clean.clear()
         self.faults.clear()
 
 

@@ -37,17 +37,22 @@ class Trial:
     def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge]) -> None:
         self._trace, self._look = trace, look
         self._seen = len(trace.changes)
-        self._watching: dict[str, list[Judge]] = {}
-        for judge in judges:
-            for attribute in sorted(judge.watches):
-                self._watching.setdefault(attribute, []).append(judge)
+        self._judges = judges
+        self._watching: dict[str, list[Judge]] = {}         # by attribute, as they turn up
 
     def after_event(self, event: int) -> None:
         """Judge every change of the event that is over."""
-        changes = self._trace.changes
+        changes, watching = self._trace.changes, self._watching
         while self._seen < len(changes):
             change = changes[self._seen]
             self._seen += 1
-            for judge in self._watching.get(change[2].partition(".")[0], ()):
-                if sentence := judge.judge(Change._make(change), self._look):
-                    raise InvariantViolated(type(judge).__name__, event, sentence)
+            if (judges := watching.get(change[2])) is None:
+                judges = watching[change[2]] = [
+                    one for one in self._judges if change[2].partition(".")[0] in one.watches]
+            if judges:
+                self._judge(judges, Change._make(change), event)
+
+    def _judge(self, judges: list[Judge], change: Change, event: int) -> None:
+        for judge in judges:
+            if sentence := judge.judge(change, self._look):
+                raise InvariantViolated(type(judge).__name__, event, sentence)

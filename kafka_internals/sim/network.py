@@ -124,6 +124,7 @@ class Network:
             return
         connection.open = False
         if by is connection.server:
+            connection.server_life = NOBODY       # what is still on its way here is not read
             client = connection.client
             travel_us = self._travel_us(by.name, client.name, connection.purpose)
             if travel_us is not None:

@@ -30,7 +30,7 @@ class FetchDataInfo(NamedTuple):
 
 
 class LogReadInfo(NamedTuple):
-    """What a read found: the bytes, and the log's ends at that instant.
+    """What a read found: the bytes, where the first of them lies, and the log's ends then.
 
     `aborted_transactions` is None where the reader did not ask for committed data only.
     """
@@ -38,4 +38,5 @@ class LogReadInfo(NamedTuple):
     records: bytes
     log_start_offset: int
     log_end_offset: int
+    fetch_offset_metadata: LogOffsetMetadata
     aborted_transactions: tuple[AbortedTxn, ...] | None = None

@@ -32,10 +32,16 @@ class LocalLog:
         self.on_change: Callable[[], None] = lambda: None       # whoever keeps the time looks again
 
     @property
-    def max_segment_bytes(self) -> int:
+    def segment_limit(self) -> tuple[str, int]:
         """`segment.bytes`, or its internal twin without a lower limit, where that is set."""
         internal = self.configs["internal.segment.bytes"]
-        return self.configs["segment.bytes"] if internal is None else internal
+        return ("segment.bytes", self.configs["segment.bytes"]) if internal is None else \
+            ("internal.segment.bytes", internal)
+
+    @property
+    def max_segment_bytes(self) -> int:
+        """How large a segment may be."""
+        return self.segment_limit[1]
 
     @property
     def max_segment_ms(self) -> int:

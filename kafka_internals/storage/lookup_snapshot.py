@@ -39,7 +39,8 @@ class LookupSnapshot(NamedTuple):
     `entries`: those of the segment's index. `compared`: the numbers of those that the binary search
     looks at, in order. `floor`: -1 where the scan begins at byte 0. `scanned`: the headers that are
     read, the last of them `found`'s, which is None at the end of the log. `batches`: what lies
-    around the scan, in the order of the file.
+    around the scan, in the order of the file. `segment_config` names what says how large a segment
+    may be, `segment_bytes` is its value.
     """
 
     partition: str
@@ -52,6 +53,8 @@ class LookupSnapshot(NamedTuple):
     scanned: tuple[StoredBatch, ...]
     found: StoredBatch | None
     batches: tuple[StoredBatch, ...]
+    segment_config: str
+    segment_bytes: int
 
 
 def segments_of(log: UnifiedLog) -> tuple[SegmentSnapshot, ...]:
@@ -85,7 +88,8 @@ def look_up(log: UnifiedLog, offset: int) -> LookupSnapshot:
         scanned, found = _scan(segments[at], entries[floor].position if floor >= 0 else 0, offset)
         if found or at + 1 == len(shown):
             return LookupSnapshot(str(log.partition), offset, shown, at, entries, compared, floor,
-                                  scanned, found, _around(segments[at], entries, floor, scanned))
+                                  scanned, found, _around(segments[at], entries, floor, scanned),
+                                  *log.local.segment_limit)
         at += 1
 
 

@@ -243,7 +243,8 @@ class UnifiedLog:
         records = b"" if info.first_entry_incomplete else info.records
         aborted = self._aborted(offset, info.fetch_offset_metadata, len(records)) \
             if committed_only else None
-        return LogReadInfo(records, self.log_start_offset, self.log_end_offset, aborted)
+        return LogReadInfo(records, self.log_start_offset, self.log_end_offset,
+                           info.fetch_offset_metadata, aborted)
 
     def _aborted(self, offset: int, at: Any, size: int) -> tuple[AbortedTxn, ...]:
         """The aborted transactions that a reader of these bytes has to leave out."""
@@ -263,6 +264,11 @@ class UnifiedLog:
             if result.is_complete:
                 break
         return tuple(found)
+
+    def segment_base_of(self, offset: int) -> int:
+        """The base offset of the segment in which an offset lies, or would lie."""
+        segment = self.local.segments.floor(offset)
+        return -1 if segment is None else segment.base_offset
 
     def bytes_between(self, offset: int, end_offset: int) -> int:
         """How many bytes a reader at `offset` could get below `end_offset`."""

@@ -3,13 +3,15 @@
 Kept are text, tables, SVG and each player's sentence with its digest. Widget views and state,
 timestamps, random ids and whatever else differs from run to run are not; a PNG is refused, because
 nothing compares it. `--check` executes, too, and proves that the files are already in that form.
-The parts of the README that are made (its map and its moving picture) go with them.
+The glossary and the parts of the README that are made (its map and its moving picture) go with
+them.
 """
 
 import argparse
 import os
 import re
 import sys
+import time
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from kafka_internals.tools import readme
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]{8,16}(?=>)")
 PIXELS = re.compile(r"image/(?!svg\+xml)")
-KEPT = ("tags", "jupyter", "covers")
+KEPT = ("tags", "jupyter", "covers", "jp-MarkdownHeadingCollapsed")
 VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python",
                            "name": "python3"}, "language_info": {"name": "python"}}
@@ -135,6 +137,7 @@ def main(argv: list[str]) -> int:
     asked = parser.parse_args(argv)
     wrong = []
     for path in chosen(asked.notebooks):
+        began = time.monotonic()
         try:
             text = normal(executed(path), path.name)
         except NotebookFailed as failed:
@@ -144,7 +147,8 @@ def main(argv: list[str]) -> int:
             wrong.append(path)
             if not asked.check:
                 _replace(path, text)
-        print(f"{path.name}: {'differs' if path in wrong else 'as it was'}", flush=True)
+        print(f"{path.name}: {'differs' if path in wrong else 'as it was'} "
+              f"({time.monotonic() - began:.0f} s)", flush=True)
     if not asked.notebooks:
         wrong += readme.stale(ROOT) if asked.check else []
         if not asked.check:

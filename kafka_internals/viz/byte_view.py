@@ -56,22 +56,27 @@ def byte_view(shown: DumpSnapshot, pick: str | int | None = None, *, start: int 
 
 def changed_byte_view(one: ChangedSnapshot, *, rows: int = 6, title: str = "") -> Player:
     """One byte before and after it changed: the field, the checksum and what each of them says."""
+    return Player(changed_byte_film(one, rows=rows, title=title))
+
+
+def changed_byte_film(one: ChangedSnapshot, *, rows: int = 6, title: str = "") -> dict:
+    """The film of `changed_byte_view`; of one frame where the byte has the value that it had."""
+    both = ((one.before, one.verdicts_before, -1), (one.after, one.verdicts, one.position))
     scenes = []
-    for shown, verdicts, touched in ((one.before, one.verdicts_before, -1),
-                                     (one.after, one.verdicts, one.position)):
+    for shown, verdicts, touched in both[:1] if one.old == one.new else both:
         place = window(shown, one.position, None, rows)._replace(touched=touched)
         broken = any(one.who == "checksum" and one.is_bad for one in verdicts)
         scene = _scene(shown, place, broken, list_rows=9)
         _verdicts(scene, verdicts)
         scenes.append(scene)
+    scenes[-1].caption(_verdict_caption(one))
     scenes[0].caption(f"Byte {one.position} belongs to {one.field.name} and is "
                       f"{one.old:#04x}, as it was written.")
-    scenes[1].caption(_verdict_caption(one))
     for scene in scenes:
         scene.size = WIDTH, max(each.size[1] for each in scenes)
-    return Player(stills(scenes, title or f"One byte of {one.before.name}", (
+    return stills(scenes, title or f"One byte of {one.before.name}", (
         ("byte", "as it was written"),
-        ("fault", f"byte {one.position}: {one.old:#04x} becomes {one.new:#04x}"))))
+        ("fault", f"byte {one.position}: {one.old:#04x} becomes {one.new:#04x}"))[:len(scenes)])
 
 
 def _verdict_caption(one: ChangedSnapshot) -> str:

@@ -83,12 +83,11 @@ class Look:
 
     def brokers(self) -> list[int]:
         """Every broker's id, in order."""
-        return [int(name[7:]) for name in self.subjects() if name.startswith("broker-")]
+        return list(self._run.brokers)
 
     def clients(self) -> list[str]:
         """Every client's name, in the order in which they came."""
-        names = [name for name in self.subjects() if "#" not in name and "@" not in name]
-        return [name for name in names if not name.startswith(("broker-", "parked-"))]
+        return list(self._run.clients)
 
 
 class ReplicaSeen(NamedTuple):

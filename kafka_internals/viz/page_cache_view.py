@@ -38,7 +38,7 @@ def _file(scene: Scene, one: Any, y: float) -> None:
     scene.text(f"{key}/name", 34, y + 13, name or one.name, "s12 w6")
     scene.text(f"{key}/directory", 34, y + 30, directory or "log directory", "s12 faint")
     scene.text(f"{key}/size", 34, y + 47, f"{one.written_bytes} bytes written", "s12 soft")
-    scene.pages(f"{key}/cache", LEFT, y, ["dirty" if page == "dirty" else "clean"
+    scene.pages(f"{key}/cache", LEFT, y, [{"flushed": "clean", "evicted": "absent"}.get(page, page)
                                           for page in shown], cell=CELL)
     scene.line(f"{key}/shore", LEFT - 8, y + 24, LEFT + PAGES * CELL, y + 24, "rule dash", z=0)
     scene.pages(f"{key}/disk", LEFT, y + 32, ["absent" if page == "dirty" else "clean"

@@ -73,19 +73,34 @@ class Player(anywidget.AnyWidget):
     """
 
     _esm = module()
-    _css = stylesheet()
+    _css = stylesheet() + _static("panel.css")
     film = traitlets.Bytes().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, film: dict, spoiler: bool = False) -> None:
+        super().__init__(**self._traits_of(film, spoiler))
+
+    def show(self, film: dict, spoiler: bool = False) -> None:
+        """Play another film in the same place: film, card and picture change in one message."""
+        traits = self._traits_of(film, spoiler)
+        with self.hold_sync():
+            for name, value in traits.items():
+                self.set_trait(name, value)
+
+    @property
+    def source(self) -> dict:
+        """The film that is played, as plain data."""
+        return self._source
+
+    def _traits_of(self, film: dict, spoiler: bool) -> dict[str, Any]:
         frames = film["frames"]["truth"]
         index = 0 if spoiler and frames else encode.telling(film)
         self._source, self._index, self._spoiler = film, index, spoiler
         shown = frames[index] if frames else {"say": "Nothing has happened yet.", "event": 0}
         card = {"title": film["title"], "say": shown["say"], "event": shown["event"],
                 "steps": len(frames), "size": [*film["size"], 2 if film["fork"] else 1]}
-        super().__init__(film=encode.pack(film), card=card, picture=svg.picture(film, index))
+        return {"film": encode.pack(film), "card": card, "picture": svg.picture(film, index)}
 
     def __repr__(self) -> str:
         steps = f"{self.card['steps']} step{'' if self.card['steps'] == 1 else 's'}"

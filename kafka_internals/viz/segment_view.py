@@ -130,7 +130,8 @@ def _scene(lookup: LookupSnapshot, step: Step) -> Scene:
     for name, value, x in (("asked for", f"offset {lookup.offset}", LEFT),
                            ("segments", len(lookup.segments), 196),
                            ("size of the log", _bytes(sum(s.size_bytes for s in lookup.segments)),
-                            288)):
+                            288),
+                           (lookup.segment_config, _bytes(lookup.segment_bytes), 500)):
         scene.field(f"header/{name}", x, 26, name, value)
     _segments(scene, lookup, is_new=step.event == f"segment {chosen.base_offset}")
     batches = _window(lookup)

@@ -50,7 +50,8 @@ def test_schedules_do_everything_that_can_happen():
         commands += Counter(entry.command for entry in schedule.cluster.journal.entries)
     assert set(commands) == {
         "create_topic", "producer", "consumer", "assign", "send", "poll", "kill", "stop",
-        "power_loss", "restart", "pause", "resume", "slow", "cut", "lossy", "heal"}
+        "power_loss", "restart", "pause", "resume", "slow", "cut", "lossy", "heal",
+        "alter_client_quotas"}
 
 
 def test_a_settled_schedule_has_every_broker_up_and_whole():

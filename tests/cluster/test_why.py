@@ -64,7 +64,8 @@ def test_the_stories_ask_something_of_every_kind_of_subject():
             ("parked-broker-2-fetcher", "state"), ("producer", "offset"), ("producer", "error"),
             ("producer", "accumulator"), ("producer", "leader"), ("consumer", "position"),
             ("consumer", "records"), ("request-consumer", "asked"),
-            ("request-producer", "answer"), ("broker", "state")} <= asked
+            ("request-producer", "answer"), ("request-producer", "station"),
+            ("broker", "state")} <= asked
 
 
 def _altered(change_reads):
@@ -124,7 +125,7 @@ def test_a_silent_change_is_caught(monkeypatch):
     update = Partition.update_follower_fetch_state
     monkeypatch.setattr(Partition, "update_follower_fetch_state",
                         lambda *args: update(*args)[1:])
-    assert "orders-" in silent_change(0)
+    assert "orders-" in silent_change(2)
 
 
 # -- the answer ---------------------------------------------------------------------------------

@@ -16,6 +16,13 @@ WITHOUT_STEPS = {"byte-vectors", "log-dir-live", "log-dir-kill", "log-dir-reopen
     f"java-{kind}" for kind in ("none", "gzip", "snappy", "lz4", "zstd", "idempotent", "txn")}
 STEPS = sorted(ALL - WITHOUT_STEPS)
 # The cleaner ran there, too: its files come with compaction.
+# Recorded, and waiting in `tests/golden/waiting` for the modules that will replay them.
+WAITING = {
+    "compaction": {f"clean-{what}" for what in (
+        "aborted", "aborted-newer", "basic", "committed", "delete-records", "fuzz-1", "fuzz-2",
+        "grouping", "gzip", "map-full", "max-lag", "min-lag", "multi", "open-txn",
+        "producer-state", "ratio", "restart", "switched", "tombstone", "tombstone-expired")},
+    "transactions": {"err-txn-unverified", "java-txn/transaction_state"}}
 CLEANED = {"delete-records-compact": ["step 9 ls"]}
 
 
@@ -23,6 +30,13 @@ def test_every_case_is_replayed_or_has_a_test_of_its_own():
     with_steps = {name for name in ALL if "op" in json.loads(
         (GOLDEN / f"storage/{name}/case.json").read_text("utf-8")).get("steps", [{}])[0]}
     assert with_steps == set(STEPS) and len(STEPS) == 91
+
+
+def test_what_waits_for_its_module_is_there_and_listed():
+    there = {path.parent.name for path in (GOLDEN / "waiting").glob("*/case.json")}
+    assert there | {"java-txn/transaction_state"} == set().union(*WAITING.values())
+    assert there.isdisjoint(ALL) and len(there) == 21
+    assert list((GOLDEN / "waiting/java-txn/transaction_state").glob("*.log"))
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -130,6 +130,23 @@ def test_an_exported_page_keeps_the_answer_of_a_bet_folded_and_links_to_pages(tm
     assert 'href="two.html"' in page and 'href="three.ipynb"' in page
 
 
+def test_an_exported_page_keeps_what_is_deeper_in_closed_folds(tmp_path):
+    path = _notebook(tmp_path / "one.ipynb", "1")
+    book = nbformat.read(path, as_version=4)
+    book.cells = [nbformat.v4.new_markdown_cell(text) for text in (
+        "## One", "the core of it", "### Deeper: a & b", "hidden", "## Deeper", "more", "### in it",
+        "## Two", "the end of it")]
+    nbformat.write(book, path)
+    page = export.page_of(path)
+    body = page[page.index("<main"):]
+    folds = [fold.partition("</details>")[0] for fold in body.split('<details class="fold">')[1:]]
+    assert body.count("<details") == body.count("</details>") == len(folds) == 2
+    assert "Deeper: a &amp; b</summary>" in folds[0] and "hidden" in folds[0]
+    assert "more" in folds[1] and "in it" in folds[1] and "Two" not in folds[1]
+    assert "the core of it" in body and "the end of it" in body
+    assert " of it" not in "".join(folds)
+
+
 @pytest.mark.parametrize("page, asks", [
     ("<script src='https://x.test/a.js'></script>", True),
     ("<link rel=stylesheet href=//x.test/a.css>", True),

@@ -72,3 +72,14 @@ def test_embedded_it_is_a_page_in_a_frame(monkeypatch):
     assert 'sandbox="allow-scripts"' in data["text/html"]
     inner = html.unescape(re.search(r'srcdoc="([^"]*)"', data["text/html"])[1])
     assert inner.startswith("<!doctype html>") and "default-src 'none'" in inner
+
+
+def test_another_film_is_played_in_the_same_place_and_sent_in_one_message():
+    player, sent = Player(films.replicas()), []
+    player.send_state = lambda key=None: sent.append(sorted(key))
+    player.show(films.hostile())
+    assert sent == [["card", "film", "picture"]]
+    assert player.source == films.hostile() and repr(player) == repr(Player(films.hostile()))
+    assert player._repr_mimebundle_()[0]["image/svg+xml"] == Player(films.hostile()).picture
+    player.show(films.replicas(), spoiler=True)
+    assert repr(player) == repr(Player(films.replicas(), spoiler=True))

@@ -35,7 +35,7 @@ def large() -> LookupSnapshot:
     compared = (64_511, 0, 32_256, 16_128, 24_192, 28_224, 30_240, 31_248, 31_752, 32_004, 32_130)
     return LookupSnapshot("orders-0", entries[32_130].offset, (*older, segment, active), 8, entries,
                           compared, 32_130, (batches[32_131],), batches[32_131],
-                          batches[32_127:32_172])
+                          batches[32_127:32_172], "segment.bytes", 1 << 30)
 
 
 def long_log(batches: int = 600, interval: str = "300", segment: str = "8000") -> UnifiedLog:
@@ -46,6 +46,12 @@ def long_log(batches: int = 600, interval: str = "300", segment: str = "8000") -
     for number in range(batches):
         log.append_as_leader(RecordBatch(encode([(number, None, b"v" * 20, ())])), 0, number)
     return log
+
+
+def test_small_segments_come_by_kafkas_own_internal_config_and_say_so():
+    texts = {shape["t"] for shape in scenes(segment_view(look_up(long_log(), 333))._source)[0]
+             .values() if shape["k"] == "text"}
+    assert {"internal.segment.bytes", "8,000 bytes"} <= texts and "segment.bytes" not in texts
 
 
 VIEWS = {
