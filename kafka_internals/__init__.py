@@ -16,6 +16,7 @@ _HOME = {                                         # what you use first stands fi
     "replica_view":     "viz.replica_view",       # who has which records, and what is committed
     "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
+    "pipeline_view":    "viz.pipeline_view",      # a broker's threads, queues and purgatory
     "page_cache_view":  "viz.page_cache_view",    # what a power loss could take
     "byte_view":        "viz.byte_view",          # a file byte by byte: byte_view(dump(content))
     "changed_byte_view": "viz.byte_view",         # one byte before and after: of changed(...)

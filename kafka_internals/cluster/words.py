@@ -125,6 +125,8 @@ def sent(one: Flight) -> str:
 
 def question(subject: str, name: str, current: Any) -> str:
     """The question that a click asks."""
+    if name == "station":
+        return f"Why is {place(subject)} in this place: {value(current)}?"
     return f"Why is the {attribute(name)} {value(current)} ({place(subject)})?"
 
 

@@ -1,14 +1,17 @@
 """What there is to bring about in module 2's sandbox, and the crowd of producers that it takes."""
 
-from collections.abc import Callable
+from collections import Counter
 
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.common import TopicPartition
 from kafka_internals.course.panel import Field
 from kafka_internals.course.sandbox import BREAK, LOAD, NETWORK, Act, Group, Mission
+from kafka_internals.server.request_channel import QUEUE
 
 CROWD = Group("Crowd", (Field("producers", "producers", (10, 100, 600), 100),), (
+    Act("Slow the handlers", "cluster.slow_handlers(1, delay_ms=5)",
+        "each request keeps a handler of broker 1 for 5 ms more"),
     Act("Send from each", "crowd = [cluster.producer(acks={acks!r}, linger_ms={linger_ms})"
         " for _ in range({producers})]\nfor one in crowd:\n"
         "    one.send({topic!r}, 'order', partition={partition})",
@@ -52,13 +55,26 @@ def lost(cluster: Cluster) -> list[tuple[TopicPartition, int]]:
             not in held]
 
 
-def missions(queue_depth: Callable[[Cluster], int], most: int = 500) -> tuple[Mission, ...]:
-    """The three of module 2. `queue_depth` gives the most requests that any request queue of the
-    cluster has held so far; `most` is queued.max.requests."""
+def deepest_queue(cluster: Cluster) -> int:
+    """The most requests that the request queue of a broker has held so far."""
+    depth, most = Counter(), 0
+    for event, subject, attribute, old, new, *_ in cluster.trace.changes:
+        if attribute == "station":
+            broker = cluster.trace.event(event).node
+            depth[broker] += (new == QUEUE) - (old == QUEUE)
+            most = max(most, depth[broker])
+        elif attribute == "state" and subject.startswith("broker-"):
+            depth[subject] = 0                          # its queue dies with a broker
+    return most
+
+
+def missions(most: int = 500) -> tuple[Mission, ...]:
+    """The three of module 2; `most` is queued.max.requests."""
     return (
-        Mission(f"Fill a request queue to {most}.", lambda cluster: queue_depth(cluster) >= most,
+        Mission(f"Fill a request queue to {most}.", lambda cluster: deepest_queue(cluster) >= most,
                 "A connection has one request in the queue at most: the broker reads no further "
-                "before it has answered. So one busy producer is not enough."),
+                "before it has answered. So one busy producer is not enough, and handlers are "
+                "fast."),
         Mission("Make a record with acks=1 slower than one with acks=all.", is_slower,
                 "Waiting for followers is one wait among several. Which comes before the request "
                 "is even sent?"),

@@ -110,7 +110,7 @@ class RequestPath:
                   for one in processors),
                 ("NetworkProcessorAvgIdlePercent", sum(idle) / len(idle)),
                 ("RequestHandlerAvgIdlePercent", self.pool.avg_idle_percent(now_us, since_us)),
-                *((f"PurgatorySize,delayedOperation={name}",
+                *((f"NumDelayedOperations,delayedOperation={name}",
                    sum(one.kind == f"Delayed{name}" for one in parked))
                   for name in ("Produce", "Fetch")))
 

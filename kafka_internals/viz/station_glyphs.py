@@ -36,8 +36,9 @@ class StationGlyphs(Canvas):
         """A thread's box from x, y. state: idle | busy | stuck; `word` says why."""
         look = {"idle": "paper outline", "busy": "busy", "stuck": "stuck"}[state]
         self.rect(key, x, y, w, h, look, r=7, z=1, **more)
-        self.text(f"{key}/name", x + 8, y + h / 2 + 4, name,
-                  "s12 w6" if state != "idle" else "s12 faint")
+        if name:
+            self.text(f"{key}/name", x + 8, y + h / 2 + 4, name,
+                      "s12 w6" if state != "idle" else "s12 faint")
         word = {"idle": "idle", "busy": "", "stuck": "full"}[state] if word is None else word
         if word:
             self.text(f"{key}/word", x + w - 8, y + h / 2 + 4, word, "s12 faint right")

@@ -9,7 +9,7 @@ from tests.browser.test_player import CELLS, STEAL
 SANDBOX = """from kafka_internals import canonical, replica_view
 from kafka_internals.course.broker_missions import missions
 from kafka_internals.course.sandbox import sandbox
-sandbox(canonical.healthy, replica_view, "orders-0", missions=missions(lambda cluster: 0))"""
+sandbox(canonical.healthy, replica_view, "orders-0", missions=missions())"""
 BENCH = """from kafka_internals.course.byte_bench import byte_bench
 from tests.storage.segments import batch
 byte_bench(batch(0, 1).buffer + batch(2, 3).buffer, position=70)"""

@@ -257,7 +257,7 @@ def test_fifty_requests_that_wait_for_followers_hold_no_handler():
     path = cluster.look("requests@1")
     assert sum(one.kind == "DelayedProduce" for one in path.purgatory) == 50
     assert {one.state for one in path.handlers} == {"idle"}
-    assert cluster.metric(1, "PurgatorySize,delayedOperation=Produce") == 50
+    assert cluster.metric(1, "NumDelayedOperations,delayedOperation=Produce") == 50
 
 
 def test_if_they_waited_in_the_handlers_the_followers_fetch_would_find_none():

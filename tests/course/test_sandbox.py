@@ -8,13 +8,13 @@ import pytest
 from kafka_internals import Cluster, canonical, replica_view
 from kafka_internals.course import sandbox as module
 from kafka_internals.course.broker_missions import GROUPS as BROKER_GROUPS
-from kafka_internals.course.broker_missions import answered_ms, lost, missions
+from kafka_internals.course.broker_missions import answered_ms, deepest_queue, lost, missions
 from kafka_internals.course.panel import VIEW
 from kafka_internals.course.sandbox import DONE, GROUPS, Act, Group, Mission, sandbox
 from kafka_internals.viz import encode
 
 ROOT = Path(__file__).parents[2]
-THREE = missions(lambda cluster: 0)
+THREE = missions()
 
 
 @pytest.fixture(autouse=True)
@@ -218,15 +218,27 @@ def test_lingering_makes_acks_1_the_slower_one(panel):
     assert fast < all_ < slow
 
 
-def test_the_queue_is_judged_by_the_number_that_the_notebook_passes_in():
-    depth = {"most": 499}
-    panel = sandbox(canonical.healthy, replica_view, "orders-0",
-                    missions=missions(lambda cluster: depth["most"]))
-    press(panel, "Send")
-    assert open_missions(panel) == [1, 2, 3]
-    depth["most"] = 500
-    press(panel, "Let time pass")
-    assert open_missions(panel) == [2, 3]
+def test_it_takes_a_crowd_and_slow_handlers_to_fill_the_queue():
+    panel = sandbox(canonical.healthy, replica_view, "orders-0", missions=missions(),
+                    groups=BROKER_GROUPS)
+    press(panel, "Slow the handlers")
+    press(panel, "Send from each", producers=100, acks="1", ms=20)
+    assert open_missions(panel) == [1, 2, 3] and 0 < deepest_queue(panel.cluster) <= 100
+    press(panel, "Send from each", producers=600)
+    assert open_missions(panel) == [2, 3] and deepest_queue(panel.cluster) == 500
+
+
+def test_a_queue_dies_with_its_broker(panel):
+    assert deepest_queue(panel.cluster) == 0
+    panel.cluster.slow_handlers(1, delay_ms=5)
+    for _ in range(2):
+        crowd = [panel.cluster.producer(acks="1", linger_ms=0) for _ in range(20)]
+        for one in crowd:
+            one.send("orders", "order", partition=0)
+        panel.cluster.run(ms=3)
+        panel.cluster.kill(1)
+        panel.cluster.restart(1)
+    assert 0 < deepest_queue(panel.cluster) <= 40
 
 
 def test_what_is_done_stays_done_in_a_new_cluster_and_a_new_panel_until_it_is_reset(panel):

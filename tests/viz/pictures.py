@@ -28,10 +28,16 @@ def _box(shape: dict) -> tuple[float, float, float, float]:
     return left, shape["y"] - 0.72 * size, left + wide, shape["y"] + 0.2 * size
 
 
+def _placed(shapes: dict[str, dict]) -> dict[str, dict]:
+    """What belongs to a group, where it stands on the stage."""
+    return {key: shape | {axis: shape[axis] + shapes[shape["g"]][axis] for axis in ("x", "y")}
+            if "g" in shape else shape for key, shape in shapes.items()}
+
+
 def unreadable(film: dict) -> list[tuple[str, str]]:
     """Pairs of texts that overlap, and what lies outside ("outside", key)."""
     found, (width, height) = [], film["size"]
-    for shapes in scenes(film):
+    for shapes in map(_placed, scenes(film)):
         boxes = {key: _box(shape) for key, shape in shapes.items() if shape["k"] == "text"}
         for one, other in combinations(boxes, 2):
             a, b = boxes[one], boxes[other]

@@ -4,6 +4,7 @@ from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.server.delayed_operation import TRANSITIONS
 from kafka_internals.viz.film import View
 from kafka_internals.viz.machine_view import machine_view
+from kafka_internals.viz.pipeline_view import pipeline_view
 from kafka_internals.viz.replica_view import replica_view
 from kafka_internals.viz.sequence_view import sequence_view
 
@@ -46,6 +47,17 @@ def faults() -> Cluster:
     return cluster
 
 
+def busy_broker(producers: int = 13) -> Cluster:
+    """More producers than handlers, two network threads, a small queue, slow handlers."""
+    cluster = Cluster(seed=5, configs={"queued.max.requests": 4, "num.network.threads": 2})
+    cluster.create_topic("orders", 1, 3)
+    cluster.slow_handlers(1, 2)
+    for number in range(producers):
+        cluster.producer(acks="all", linger_ms=0).send("orders", f"order {number}")
+    cluster.run(ms=8)
+    return cluster
+
+
 def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
     """Every view with a run that shows it."""
     produce, broken = one_produce(), faults()
@@ -55,5 +67,7 @@ def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
         ("sequence", sequence_view, produce, None, {}),
         ("sequence-faults", sequence_view, broken,
          ["producer-1", "broker-1", "broker-2", "broker-3"], {}),
+        ("pipeline", pipeline_view, produce, "orders-0", {}),
+        ("pipeline-busy", pipeline_view, busy_broker(), 1, {}),
         ("parked", PARKED, produce, "parked-producer-1.2", {}),
     ]

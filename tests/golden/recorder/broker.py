@@ -51,10 +51,12 @@ def free_ports(count: int) -> list[int]:
 
 
 class Broker:
-    """A broker below `work`, with `configs` by Kafka's names. Not started yet."""
+    """A broker below `work`, not started yet: `configs` by Kafka's names, `options` of Java's."""
 
-    def __init__(self, work: Path, configs: dict, jars: Path = JARS, java: str = "java") -> None:
+    def __init__(self, work: Path, configs: dict, jars: Path = JARS, java: str = "java",
+                 options: tuple[str, ...] = ()) -> None:
         self._java, self.work, self.log_dir = java_command(jars, java), work, work / "data"
+        self._options = options
         self.port, controller = free_ports(2)
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
@@ -91,7 +93,7 @@ class Broker:
 
     def start(self) -> None:
         """Start it and wait until it listens. Raises BrokerDidNotStart."""
-        self._process = self._run("kafka.Kafka", str(self._properties))
+        self._process = self._run(*self._options, "kafka.Kafka", str(self._properties))
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit:
             if self._process.poll() is not None:
