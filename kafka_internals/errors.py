@@ -32,6 +32,7 @@ another broker may be the right one. Everything else goes to the application.
     |   +-- InvalidTopicException                           17
     |   +-- RecordBatchTooLargeException                    18
     |   +-- InvalidRequiredAcksException                    21
+    |   +-- InvalidGroupIdException                         24
     |   +-- InvalidTimestampException                       32
     |   +-- UnsupportedVersionException                     35
     |   +-- TopicExistsException                            36
@@ -198,6 +199,10 @@ class RecordBatchTooLargeException(ApiException, code=18, error_name="RECORD_LIS
 
 class InvalidRequiredAcksException(ApiException, code=21, error_name="INVALID_REQUIRED_ACKS"):
     """`acks` is neither -1 (all), 0 nor 1."""
+
+
+class InvalidGroupIdException(ApiException, code=24, error_name="INVALID_GROUP_ID"):
+    """What was asked needs a consumer group, and no `group.id` was given."""
 
 
 class InvalidTimestampException(ApiException, code=32, error_name="INVALID_TIMESTAMP"):

@@ -89,6 +89,14 @@ def size_of_content(key: bytes | None, value: bytes | None, headers: Headers = (
         _size_of(name.encode()) + _size_of(data) for name, data in headers)
 
 
+def size_in_bytes(timestamp_delta: int, offset_delta: int, key: bytes | None,
+                  value: bytes | None, headers: Headers = ()) -> int:
+    """Bytes of a whole record, with the length that stands before it."""
+    size = 1 + size_of_varint(timestamp_delta) + size_of_varint(offset_delta) + \
+        size_of_content(key, value, headers)
+    return size_of_varint(size) + size
+
+
 def _size_of(data: bytes | None) -> int:
     return 1 if data is None else size_of_varint(len(data)) + len(data)
 

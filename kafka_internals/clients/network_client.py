@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kafka_internals.clients.sampled_stat import MetricName, Metrics, SampledStat
 from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
 from kafka_internals.messages import Request, Response
 from kafka_internals.messages.metadata import MetadataRequest, MetadataResponse
@@ -54,6 +55,7 @@ class NetworkClient:
         self._metadata_failures = self._metadata_repeats = 0     # lost, or without any news
         self._metadata_request: str | None = None
         self._metadata_reads: tuple = ()                     # why it is wanted, for "why?"
+        self._latency: dict[int, SampledStat] = {}           # of each broker's answers
 
     # -- sending ------------------------------------------------------------------------------
     def send(self, to: int, body: Any, context: Any, now_ms: int, rule: str,
@@ -245,6 +247,29 @@ class NetworkClient:
         """Who leads the partition, where this client knows of a leader."""
         known = self.leaders.get(partition)
         return known if known is not None and known.leader >= 0 else None
+
+    # -- metrics ------------------------------------------------------------------------------
+    def record_latency(self, broker: int, latency_ms: int, now_ms: int) -> None:
+        """A broker has answered after so long."""
+        self._latency.setdefault(broker, SampledStat()).record(latency_ms, now_ms)
+
+    def metrics(self, kind: str, now_ms: int) -> Metrics:
+        """Connections and requests, by the Java client's names; `kind` is "consumer" or so.
+
+        In Java only a producer shows `requests-in-flight`.
+        """
+        tags = (("client-id", self.client_id),)
+        found = {MetricName("connection-count", f"{kind}-metrics", tags):
+                 float(len(self._in_flight)),
+                 MetricName("requests-in-flight", f"{kind}-metrics", tags):
+                 float(sum(map(len, self._in_flight.values())))}
+        for broker, stat in self._latency.items():
+            node = tags + (("node-id", f"node-{broker}"),)
+            for name, value in (("request-latency-avg", stat.avg(now_ms)),
+                                ("request-latency-max", stat.max(now_ms)),
+                                ("response-total", float(stat.count))):
+                found[MetricName(name, f"{kind}-node-metrics", node)] = value
+        return found
 
     # -- time ---------------------------------------------------------------------------------
     def next_deadline_ms(self, now_ms: int = 0) -> int | None:

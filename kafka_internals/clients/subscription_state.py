@@ -1,38 +1,58 @@
 """SubscriptionState: the partitions of a consumer, and how far it is in each.
 
 A position is the offset of the next record that `poll()` gives. A partition without one wants it
-reset, to the earliest or the latest offset, as `auto.offset.reset` says.
+reset, to the earliest or the latest offset, as `auto.offset.reset` says. A partition that is paused
+keeps its position and is not fetched.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from kafka_internals.clients.network_client import NetworkClient
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import Changed, TopicPartition
+from kafka_internals.config.auto_offset_reset_strategy import AutoOffsetResetStrategy
+from kafka_internals.messages.fetch import READ_COMMITTED, PartitionData
+
+MARK_RULE = "a consumer knows the high watermark from what a fetch told last"
 
 
 class TopicPartitionState:
     """One assigned partition: its position, or where to find one; the next fetch leaves `why`."""
 
-    __slots__ = ("position", "reset", "not_before_ms", "why", "failure")
+    __slots__ = ("position", "reset", "not_before_ms", "why", "failure", "paused",
+                 "high_watermark", "last_stable_offset", "log_start_offset")
 
     def __init__(self, why: tuple) -> None:
         self.position: int | None = None
-        self.reset: str | None = None          # "earliest" or "latest" while a position is wanted
+        self.reset: AutoOffsetResetStrategy | None = None     # while a position is wanted
         self.not_before_ms = 0                 # when it may be looked up again
         self.why = why                         # what set off the next fetch or lookup, for "why?"
         self.failure: Exception | None = None  # what `poll()` has to raise before it goes on
+        self.paused = False
+        self.high_watermark: int | None = None            # as a fetch told last, as are these:
+        self.last_stable_offset: int | None = None
+        self.log_start_offset: int | None = None
 
     def wants_reset(self) -> bool:
         """No position, and where to find one is known."""
         return self.position is None and self.reset is not None
 
+    def is_fetchable(self) -> bool:
+        """A position, no pause, and nothing to raise first."""
+        return self.position is not None and not self.paused and self.failure is None
+
+    def look_for(self, strategy: AutoOffsetResetStrategy | None) -> None:
+        """From now on a position is wanted from there, or (None) not any more."""
+        self.reset, self.not_before_ms = strategy, 0
+
 
 class SubscriptionState:
     """What is assigned, in the order in which it is fetched: what gave records goes to the end."""
 
-    def __init__(self, client_id: str, network: NetworkClient, policy: str) -> None:
-        self.client_id, self._network, self._policy = client_id, network, policy
+    def __init__(self, client_id: str, network: NetworkClient, config: Any) -> None:
+        self.client_id, self._network = client_id, network
+        self._policy = AutoOffsetResetStrategy.from_string(config["auto.offset.reset"])
+        self._committed_only = config["isolation.level"] == READ_COMMITTED
         self.assigned: dict[TopicPartition, TopicPartitionState] = {}
         self._turns: list[TopicPartition] = []
 
@@ -50,10 +70,42 @@ class SubscriptionState:
 
     def reset(self, state: TopicPartitionState, otherwise: Exception) -> None:
         """Look for a position as configured; `none` makes `otherwise` an error of `poll()`."""
-        if self._policy == "none":
+        if self._policy.name == "none":
             state.failure = otherwise
         else:
-            state.reset = self._policy
+            state.look_for(self._policy)
+
+    def move(self, name: TopicPartition, position: int | None, fetch_position: int | None,
+             rule: str, reads: tuple = ()) -> list[Changed]:
+        """A position that jumps; the next fetch, which was to begin elsewhere, follows."""
+        state = self.assigned[name]
+        old, state.position = state.position, position
+        return [Changed(self.client_id, f"position.{name}", old, position, rule, reads),
+                Changed(self.client_id, f"fetch_position.{name}", fetch_position, position, rule,
+                        reads)]
+
+    def told(self, data: PartitionData, reads: tuple) -> list[Changed]:
+        """Keep what a fetch told about the ends of a partition."""
+        state = self.assigned[data.partition]
+        state.log_start_offset = data.log_start_offset
+        state.last_stable_offset = data.last_stable_offset
+        if (old := state.high_watermark) == data.high_watermark:
+            return []
+        state.high_watermark = data.high_watermark
+        return [Changed(self.client_id, f"known_high_watermark.{data.partition}", old,
+                        data.high_watermark, MARK_RULE, reads)]
+
+    def lag(self, name: TopicPartition) -> int | None:
+        """How many offsets there are from the position to the end that this consumer may read."""
+        state = self.assigned[name]
+        end = state.last_stable_offset if self._committed_only else state.high_watermark
+        return None if end is None or state.position is None else end - state.position
+
+    def lead(self, name: TopicPartition) -> int | None:
+        """How many offsets there are from the log's start to the position."""
+        state = self.assigned[name]
+        start = state.log_start_offset
+        return None if start is None or state.position is None else state.position - start
 
     def by_leader(self, wanted: Callable[[TopicPartition, TopicPartitionState], bool], kind: type,
                   now_ms: int) -> dict[int, list[TopicPartition]]:
@@ -79,11 +131,11 @@ class SubscriptionState:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When something may be looked up again, or a leader may be reached again."""
-        due = [state.not_before_ms for state in self.assigned.values()]
+        due = [state.not_before_ms for state in self.assigned.values() if state.wants_reset()]
         due += [self._network.reachable_from_ms(known.leader) for name in self.assigned
                 if (known := self._network.leader_of(name))]
         return min((ms for ms in due if ms > now_ms), default=None)
 
-    def positions(self) -> tuple[tuple[TopicPartition, Any], ...]:
-        """(partition, position) pairs; None where there is none."""
-        return tuple((name, state.position) for name, state in self.assigned.items())
+    def each(self, attribute: str) -> tuple[tuple[TopicPartition, Any], ...]:
+        """(partition, value) pairs; None where there is none."""
+        return tuple((name, getattr(state, attribute)) for name, state in self.assigned.items())

@@ -5,16 +5,20 @@ name. A call (a receipt, a poll, a flush) is done some time later. Outside an ap
 and `poll()` let the world go on until then; inside one they give the call itself, to be yielded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from kafka_internals.clients.sampled_stat import MetricName
 from kafka_internals.cluster.floor import check_call, inside_application
 from kafka_internals.common import LEGAL_TOPIC, TopicPartition
 from kafka_internals.errors import (
     IllegalStateException,
+    InvalidGroupIdException,
     InvalidTopicException,
     SerializationException,
 )
+from kafka_internals.messages.list_offsets import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
 
 
 class RecordMetadata(NamedTuple):
@@ -129,6 +133,24 @@ class Poll(Call):
     __iter__ = __len__ = __getitem__ = __bool__ = _forgotten
 
 
+class Lookup(Call):
+    """One question for offsets. `take` makes of what was found for a partition what is given."""
+
+    def __init__(self, cluster: Any, consumer: str, take: Callable[[Any], Any]) -> None:
+        number = len(cluster.core_of(consumer).lookups)
+        super().__init__(cluster, f"{consumer} lookup {number}")
+        self._consumer, self._number, self._take = consumer, number, take
+
+    def _one(self) -> Any:
+        return self.cluster.core_of(self._consumer).lookups[self._number - 1]
+
+    def _value(self) -> dict[TopicPartition, Any]:
+        one = self._one()
+        if one.error is not None:
+            raise one.error
+        return {name: self._take(one.found[name]) for name in one.timestamps}
+
+
 class Flush(Call):
     """One `flush()`: done when every record sent before it is answered."""
 
@@ -193,29 +215,56 @@ class Consumer(Handle):
     def assign(self, *partitions: Any) -> None:
         """Read exactly these partitions: "orders-0", a TopicPartition, or several of them."""
         check_call(self, "assign()")
-        given = partitions[0] if len(partitions) == 1 and isinstance(partitions[0], list) \
-            else partitions
-        names = tuple(tuple(self.cluster.partition_named(one)) for one in given)
+        names = tuple(tuple(self.cluster.partition_named(one)) for one in _flat(partitions))
         self.cluster.client_call("assign", {"consumer": self.name, "partitions": names})
 
     def seek(self, partition: Any, offset: int) -> None:
         """Let the next record be the one at `offset`."""
         _whole("offset", offset)
-        self._seek(partition, offset)
+        self._seek([self._assigned(partition)], offset)
 
-    def seek_to_beginning(self, partition: Any) -> None:
-        """Let the next record be the first that there is."""
-        self._seek(partition, "earliest")
+    def seek_to_beginning(self, *partitions: Any) -> None:
+        """Let the next record be the first that there is; of all partitions where none is named."""
+        self._seek(self._each(partitions), "earliest")
 
-    def seek_to_end(self, partition: Any) -> None:
-        """Let the next record be the first that is committed after this."""
-        self._seek(partition, "latest")
+    def seek_to_end(self, *partitions: Any) -> None:
+        """Let the next record be the first that is committed after this; partitions likewise."""
+        self._seek(self._each(partitions), "latest")
 
-    def _seek(self, partition: Any, to: int | str) -> None:
+    def _seek(self, names: list[TopicPartition], to: int | str) -> None:
         check_call(self, "seek()")
-        name = self._assigned(partition)
-        self.cluster.client_call("seek", {"consumer": self.name, "partition": tuple(name),
-                                          "to": to})
+        for name in names:
+            self.cluster.client_call("seek", {"consumer": self.name, "partition": tuple(name),
+                                              "to": to})
+
+    def pause(self, *partitions: Any) -> None:
+        """Give nothing of these and fetch nothing of them until `resume()`; positions stay."""
+        self._partitions_call("pause", partitions)
+
+    def resume(self, *partitions: Any) -> None:
+        """Go on with these, first with what was buffered."""
+        self._partitions_call("resume", partitions)
+
+    def _partitions_call(self, what: str, partitions: tuple) -> None:
+        check_call(self, f"{what}()")
+        names = tuple(tuple(self._assigned(one)) for one in _flat(partitions))
+        self.cluster.client_call(f"{what}_partitions", {"consumer": self.name,
+                                                        "partitions": names})
+
+    def paused(self) -> tuple[TopicPartition, ...]:
+        """Those of its partitions that are paused."""
+        return self.cluster.core_of(self.name).paused
+
+    def assignment(self) -> tuple[TopicPartition, ...]:
+        """Its partitions, in the order in which they were assigned."""
+        return self.cluster.core_of(self.name).assignment
+
+    def _each(self, partitions: tuple) -> list[TopicPartition]:
+        """The partitions named, or all: IllegalStateException where there are none."""
+        given = _flat(partitions) or self.assignment()
+        if not given:
+            raise IllegalStateException(f"{self.name} has no partitions: call assign('orders-0')")
+        return [self._assigned(one) for one in given]
 
     def _assigned(self, partition: Any) -> TopicPartition:
         name, core = TopicPartition.of(partition), self.cluster.core_of(self.name)
@@ -229,6 +278,71 @@ class Consumer(Handle):
         """Offset of the next record that `poll()` gives; None before there is one."""
         return self.cluster.core_of(self.name).position(self._assigned(partition))
 
+    def current_lag(self, partition: Any) -> int | None:
+        """Offsets from the position to the end; None before a fetch has told where that is."""
+        return self.cluster.core_of(self.name).current_lag(self._assigned(partition))
+
+    def committed(self, *partitions: Any) -> Any:
+        """What a group has committed: without `group.id` that is InvalidGroupIdException."""
+        raise InvalidGroupIdException(
+            f"To use the group management or offset commit APIs, you must provide a valid group.id "
+            f"in the consumer configuration. {self.name} has none (groups come later): position() "
+            f"tells how far it is")
+
+    def offsets_for_times(self, timestamps: dict[Any, int]) -> Any:
+        """By partition the first record that is not older than a time in epoch ms, or None.
+
+        Each is an OffsetAndTimestamp. Errors: ValueError for a negative time, TimeoutException.
+        """
+        for name, at in timestamps.items():
+            _whole(f"the target time of {name}", at)
+        return self._look_up(timestamps, lambda found: found)
+
+    def beginning_offsets(self, *partitions: Any) -> Any:
+        """By partition the offset of its first record. Errors: TimeoutException."""
+        return self._look_up(dict.fromkeys(_flat(partitions), EARLIEST_TIMESTAMP), _offset)
+
+    def end_offsets(self, *partitions: Any) -> Any:
+        """By partition the offset that the next committed record will have.
+
+        With `isolation.level` read_committed it is the last stable offset. TimeoutException.
+        """
+        return self._look_up(dict.fromkeys(_flat(partitions), LATEST_TIMESTAMP), _offset)
+
+    def _look_up(self, timestamps: dict[Any, int], take: Callable[[Any], Any]) -> Any:
+        check_call(self, "a question for offsets")
+        asked = tuple((tuple(self.cluster.partition_named(name)), at)
+                      for name, at in timestamps.items())
+        self._ensure_one_call()
+        self.cluster.client_call("look_up", {"consumer": self.name, "timestamps": asked})
+        return Lookup(self.cluster, self.name, take).get()
+
+    def _ensure_one_call(self) -> None:
+        core = self.cluster.core_of(self.name)
+        if core.polls and core.polls[-1].state == "polling" or \
+                core.lookups and core.lookups[-1].state == "waiting":
+            raise IllegalStateException(f"{self.name} is in poll() or another call already: one "
+                                        f"thread, one call")
+
+    def metrics(self) -> dict[MetricName, float]:
+        """What the Java client's `metrics()` shows, as it is now: by name, group and tags."""
+        return self.cluster.core_of(self.name).metrics(int(self.cluster.now_ms))
+
+    def metric(self, name: str, of: Any = None) -> float:
+        """One metric by its name; `of` is the topic, partition or node for those that have one.
+
+        IllegalStateException names what there is.
+        """
+        found = {(key.name, "-".join(one for _, one in key.tags[1:])): value
+                 for key, value in self.metrics().items()}
+        wanted = (name, str(getattr(of, "name", of)) if of is not None else "")
+        if wanted not in found:
+            near = [f"metric({key!r}{f', {tag!r}' if tag else ''})" for key, tag in found
+                    if key in get_close_matches(name, [key for key, _ in found], 3, 0.5)]
+            raise IllegalStateException(f"{self.name} has no metric {name!r} of {of!r} now; there "
+                                        f"is {', '.join(near[:6]) or 'metrics()'}")
+        return found[wanted]
+
     def poll(self, timeout_ms: int = 500) -> Any:
         """Records from the positions on: as soon as there are any, or none after `timeout_ms`.
 
@@ -241,10 +355,19 @@ class Consumer(Handle):
             raise IllegalStateException("Consumer is not subscribed to any topics or assigned any "
                                         "partitions: call assign('orders-0') first")
         _whole("timeout_ms", timeout_ms)
-        if core.polls and core.polls[-1].state == "polling":
-            raise IllegalStateException(f"{self.name} is in poll() already: one thread, one call")
+        self._ensure_one_call()
         self.cluster.client_call("poll", {"consumer": self.name, "timeout_ms": timeout_ms})
         return Poll(self.cluster, f"{self.name}#{len(core.polls)}").get()
+
+
+def _flat(partitions: tuple) -> list:
+    """Partitions one by one, or in one list."""
+    return list(partitions[0]) if len(partitions) == 1 and isinstance(partitions[0], list) \
+        else list(partitions)
+
+
+def _offset(found: Any) -> int:
+    return found.offset
 
 
 class App(Handle):

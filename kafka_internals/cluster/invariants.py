@@ -6,6 +6,7 @@ There is no controller yet, so the in-sync replica set is the one that a topic b
 from collections.abc import Callable
 from typing import Any
 
+from kafka_internals.clients.fetcher import POSITION_RULE
 from kafka_internals.cluster.request_judges import (
     AcksHonoured,
     NobodyWaitsInAHandler,
@@ -16,6 +17,7 @@ from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.trace import Change
+from kafka_internals.storage.file_records import whole_batches
 
 Look = Callable[[str], Any]
 LOSES_BYTES = ("without power", "without disk")
@@ -86,13 +88,53 @@ class NoDirtyRead:
             partition, _ = _replica(change.subject)
             self._highest[partition] = max(self._highest.get(partition, 0), change.new)
             return None
-        if not change.reads or not change.reads[0][1].startswith("buffered"):
+        if change.rule != POSITION_RULE:
             return None
         partition = TopicPartition.of(change.attribute.partition(".")[2])
         if change.new <= self._highest.get(partition, 0):
             return None
         return (f"{change.subject} has read {partition} up to {change.new}, above the high "
                 f"watermark {self._highest.get(partition, 0)}: what it read may still be lost")
+
+
+class ReadOnceInOrder:
+    """Between seeks a consumer gives each offset of a partition once, in order, and none is missed.
+
+    What is passed over are control batches, and aborted ones where `isolation.level` says so.
+    """
+
+    watches = frozenset({"position", "records"})
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._next: dict[tuple[str, TopicPartition], int | None] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A jump says where to go on; records are compared with where that is."""
+        if change.attribute != "records":
+            if change.rule != POSITION_RULE:
+                partition = TopicPartition.of(change.attribute.partition(".")[2])
+                self._next[change.subject, partition] = change.new
+            return None
+        consumer = change.subject.partition("#")[0]
+        for partition, offsets in look(change.subject).offsets:
+            expected = self._next.get((consumer, partition))
+            for offset in offsets:
+                if expected is not None and offset != expected:
+                    if offset < expected:
+                        return f"{change.subject} gave {partition} offset {offset} again"
+                    if self._has_records(partition, expected, offset, look(consumer)):
+                        return (f"{change.subject} gave {partition} offset {offset} and left out "
+                                f"{expected}")
+                expected = offset + 1
+            self._next[consumer, partition] = expected
+        return None
+
+    def _has_records(self, partition: TopicPartition, begin: int, end: int, reader: Any) -> bool:
+        """True where the leader's log has a record in between that is of no transaction."""
+        disk = self._run.brokers[dict(reader.leader)[partition]].disk
+        return any(begin <= record.offset < end for batch in whole_batches(disk, partition)
+                   if not batch.header.is_transactional for record in batch.records())
 
 
 class OffsetsDense:
@@ -162,8 +204,9 @@ class AckedNeverLost:
 
 def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
     """Judge every event of a run from now on, by every invariant; a violation is raised."""
-    judges = [ValidHighWatermark(), NoDirtyRead(), OffsetsDense(), AckedNeverLost(run),
-              AcksHonoured(run), ResponsesInOrder(run), NobodyWaitsInAHandler(run), *extra]
+    judges = [ValidHighWatermark(), NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(),
+              AckedNeverLost(run), AcksHonoured(run), ResponsesInOrder(run),
+              NobodyWaitsInAHandler(run), *extra]
     judges = [judge for judge in judges if type(judge) not in excused]
     trial = Trial(run.world.trace, run.look, judges)
     run.world.after_event.append(trial.after_event)

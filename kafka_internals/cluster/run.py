@@ -217,6 +217,15 @@ class Run:
     def _do_seek(self, consumer: str, partition: tuple, to: int | str) -> None:
         self.call(consumer, "seek", TopicPartition(*partition), to)
 
+    def _do_pause_partitions(self, consumer: str, partitions: tuple) -> None:
+        self.call(consumer, "pause", tuple(TopicPartition(*name) for name in partitions))
+
+    def _do_resume_partitions(self, consumer: str, partitions: tuple) -> None:
+        self.call(consumer, "resume", tuple(TopicPartition(*name) for name in partitions))
+
+    def _do_look_up(self, consumer: str, timestamps: tuple) -> None:
+        self.call(consumer, "look_up", {TopicPartition(*name): at for name, at in timestamps})
+
     def _do_poll(self, consumer: str, timeout_ms: int) -> None:
         self.call(consumer, "poll", timeout_ms)
 

@@ -15,6 +15,7 @@ ATTRIBUTES = {
     "role": "role", "position": "position", "buffered": "records buffered", "offset": "offset",
     "accumulator": "records waiting", "leader": "leader", "topics": "topics of interest",
     "remote_log_end_offset": "known log end offset", "assignment": "assignment",
+    "fetch_position": "fetch position", "paused": "paused partitions",
     "records": "records returned", "error": "error", "station": "station",
     "asked": "question", "answer": "answer"}
 
@@ -75,6 +76,9 @@ COMMANDS = {
     "consumer": "{client_id} begins", "send": "{producer} is given a record for {topic}",
     "flush": "{producer} flushes", "assign": "{consumer} is assigned {partitions}",
     "seek": "{consumer} seeks {partition} to {to}", "poll": "{consumer} polls",
+    "pause_partitions": "{consumer} pauses {partitions}",
+    "resume_partitions": "{consumer} resumes {partitions}",
+    "look_up": "{consumer} asks for offsets",
     "run_app": "application {app} begins", "kill": "broker {broker} is killed",
     "stop": "broker {broker} is stopped", "power_loss": "broker {broker} loses power",
     "lose_disk": "broker {broker} loses its disk", "pause": "broker {broker} is paused",
@@ -135,6 +139,11 @@ def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
     field, _, key = one.of.partition(".")
     if field == "answer":
         said = f"the answer to {place(one.subject)}"
+        parked = f"parked-{one.subject[8:]}"
+        if key:
+            said = f"a record of {key} in {said}"
+        if (kind := current(parked, "kind")) is not None and key:
+            said += f" ({kind}, until {current(parked, 'deadline_ms')} ms)"
     elif field == "accumulator":
         said = "its batch to be sent"
     elif field == "leader":

@@ -39,6 +39,8 @@ BROKER_CONFIG = ConfigDef("broker", (
               "how long such a window is"),
     ConfigKey("fetch.max.bytes", INT, 57_671_680, Range.at_least(1024),
               "bytes of one answer to a fetch, whatever was asked for"),
+    ConfigKey("max.incremental.fetch.session.cache.slots", INT, 1_000, Range.at_least(0),
+              "how many fetch sessions a broker remembers"),
     ConfigKey("replica.fetch.wait.max.ms", INT, 500, None,
               "how long a leader may hold a follower's fetch that finds nothing"),
     ConfigKey("replica.fetch.min.bytes", INT, 1, None,

@@ -1,16 +1,18 @@
 """Fetch (key 1): a follower or a consumer asks a leader for records from an offset on.
 
 A follower's fetch offset is at the same time its report: it has everything below. `replica_id` is
-the follower's broker id, -1 for a consumer. Sessions (KIP-227) and diverging epochs (KIP-595) are
-not part of this engine yet: each fetch names its partitions in full.
+the follower's broker id, -1 for a consumer. In a session (KIP-227) a fetch names only what has
+changed since the one before. Diverging epochs (KIP-595) are not part of this engine yet.
 """
 
 from typing import Any, NamedTuple
 
 from kafka_internals.common import TopicPartition
 from kafka_internals.messages import throttled
+from kafka_internals.messages.fetch_metadata import SESSIONLESS, FetchMetadata
 
 CONSUMER = -1
+READ_UNCOMMITTED, READ_COMMITTED = "read_uncommitted", "read_committed"
 
 
 class FetchPartition(NamedTuple):
@@ -27,6 +29,8 @@ class PartitionData(NamedTuple):
     """What one partition gave: `records` are whole stored batches, back to back.
 
     `source` is where they lie (LogOffsetMetadata): the network thread sends them from there.
+    `aborted_transactions` (each with `producer_id` and `first_offset`) is None where the reader did
+    not ask for committed data only.
     """
 
     partition: TopicPartition
@@ -34,6 +38,8 @@ class PartitionData(NamedTuple):
     high_watermark: int = -1
     log_start_offset: int = -1
     records: bytes = b""
+    last_stable_offset: int = -1
+    aborted_transactions: tuple | None = None
     source: Any = None
 
 
@@ -45,24 +51,40 @@ class FetchRequest(NamedTuple):
     min_bytes: int
     max_bytes: int
     partitions: tuple[FetchPartition, ...]
+    isolation_level: str = READ_UNCOMMITTED
+    metadata: FetchMetadata = SESSIONLESS
+    forgotten: tuple[TopicPartition, ...] = ()
 
-    def response(self, partitions: tuple[PartitionData, ...]) -> "FetchResponse":
+    def response(self, partitions: tuple[PartitionData, ...],
+                 session_id: int = SESSIONLESS.session_id) -> "FetchResponse":
         """The answer, in the order of the request."""
-        return FetchResponse(partitions)
+        return FetchResponse(partitions, session_id=session_id)
+
+    @property
+    def committed_only(self) -> bool:
+        """True where open and aborted transactions are not to be seen."""
+        return self.isolation_level == READ_COMMITTED
 
     def is_enough(self, size: int) -> bool:
         """True where `size` bytes are worth an answer now; more than `max_bytes` nobody awaits."""
         return size >= min(self.min_bytes, self.max_bytes)
 
     def __str__(self) -> str:
-        return "fetch " + ", ".join(f"{p.partition} at {p.fetch_offset}" for p in self.partitions)
+        said = [f"{p.partition} at {p.fetch_offset}" for p in self.partitions]
+        said += [f"no more {name}" for name in self.forgotten]
+        return "fetch " + (", ".join(said) or "as before")
 
 
 class FetchResponse(NamedTuple):
-    """One answer for each partition of the request."""
+    """One answer for each partition, in a session only where there is something to say.
+
+    `error` is one about the session; `throttle_time_ms` is how long a quota makes the client wait.
+    """
 
     partitions: tuple[PartitionData, ...]
     throttle_time_ms: int = 0
+    error: str = "NONE"
+    session_id: int = SESSIONLESS.session_id
 
     @property
     def size_bytes(self) -> int:
@@ -70,7 +92,9 @@ class FetchResponse(NamedTuple):
         return sum(len(data.records) for data in self.partitions)
 
     def __str__(self) -> str:
+        if self.error != "NONE":
+            return self.error
         told = (f"{data.partition} {data.error}" if data.error != "NONE" else
                 f"{data.partition} {len(data.records)} bytes, HW {data.high_watermark}"
                 for data in self.partitions)
-        return (", ".join(told) or "nothing") + throttled(self.throttle_time_ms)
+        return (", ".join(told) or "nothing new") + throttled(self.throttle_time_ms)

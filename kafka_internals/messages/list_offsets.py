@@ -36,6 +36,7 @@ class ListOffsetsRequest(NamedTuple):
     """Asked by a consumer before its first fetch of a partition."""
 
     partitions: tuple[ListOffsetsPartition, ...]
+    committed_only: bool = False             # isolation.level: the end is the last stable offset
 
     def response(self, partitions: tuple[ListOffsetsPartitionResponse, ...]):
         """The answer, in the order of the request."""

@@ -25,11 +25,15 @@ class DelayedFetch(DelayedOperation):
         self._by_replica = request.body.replica_id >= 0
         self._segments = [manager.partitions[asked.partition].log.segment_base_of(
             asked.fetch_offset) for asked in request.body.partitions]
+        self._committed_only = request.body.committed_only
 
     def _asked(self):
         for asked in self.request.body.partitions:
             if (partition := self._manager.partitions.get(asked.partition)) is not None:
                 yield asked, partition
+
+    def _end_of(self, partition: Any) -> int:
+        return partition.readable_end(self._by_replica, self._committed_only)
 
     def can_complete(self) -> bool:
         """Any of the cases. A segment is the one in which the fetch offset lay when it was parked.
@@ -42,7 +46,7 @@ class DelayedFetch(DelayedOperation):
             partition = partitions.get(asked.partition)
             if partition is None or not partition.is_led_in(asked.current_leader_epoch):
                 return True
-            end = partition.readable_end(self._by_replica)
+            end = self._end_of(partition)
             if asked.fetch_offset > end:
                 return True
             if asked.fetch_offset < end:
@@ -61,10 +65,10 @@ class DelayedFetch(DelayedOperation):
         """The ends that are not the fetch offsets, as they are now: before, they did not do."""
         return tuple((p.subject, p.readable_attribute(self._by_replica))
                      for asked, p in self._asked()
-                     if p.readable_end(self._by_replica) != asked.fetch_offset)
+                     if self._end_of(p) != asked.fetch_offset)
 
     def waits(self) -> tuple[Wait, ...]:
         """One partition's end that grows, past the offset asked for, may be enough."""
         return tuple(Wait("state", p.subject, p.readable_attribute(self._by_replica),
-                          p.readable_end(self._by_replica) + 1, self.deadline_ms, any_of=True)
+                          self._end_of(p) + 1, self.deadline_ms, any_of=True)
                      for _, p in self._asked())

@@ -210,21 +210,25 @@ class Partition:
         return ends
 
     def read_records(self, offset: int, max_bytes: int, epoch: int, replica_id: int,
-                     min_one: bool) -> LogReadInfo:
-        """Serve a fetch: a replica reads to the log's end, a consumer to the high watermark."""
+                     min_one: bool, committed_only: bool = False) -> LogReadInfo:
+        """Serve a fetch: a replica reads to the log's end, a consumer to the high watermark.
+
+        With `committed_only` a consumer reads to the last stable offset (KIP-98).
+        """
         role = self.ensure_leader(epoch)
         by_replica = replica_id >= 0
         if by_replica and replica_id not in role.remote_log_end_offset:
             raise UnknownLeaderEpochException(
                 f"broker {replica_id} is not among the replicas {self.registration.replicas} of "
                 f"{self.partition}")
-        return self.log.read(offset, max_bytes, self.readable_end(by_replica), min_one)
+        return self.log.read(offset, max_bytes, self.readable_end(by_replica, committed_only),
+                             min_one, committed_only)
 
-    def readable_end(self, by_replica: bool) -> int:
+    def readable_end(self, by_replica: bool, committed_only: bool = False) -> int:
         """Where reading ends for this kind of reader."""
         if by_replica or self.rules.consumer_reads_to == "log end":
             return self.log.log_end_offset
-        return self.high_watermark
+        return self.log.last_stable_offset if committed_only else self.high_watermark
 
     def readable_attribute(self, by_replica: bool) -> str:
         """The name of that end, for "why?"."""

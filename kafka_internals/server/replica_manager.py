@@ -10,14 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from kafka_internals.common import (
-    START_MS,
-    Changed,
-    Persist,
-    Reply,
-    TopicPartition,
-    broker_name,
-)
+from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition, broker_name
 from kafka_internals.errors import (
     ApiException,
     CorruptRecordException,
@@ -47,6 +40,7 @@ from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManager
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce
+from kafka_internals.server.fetch_session import FetchManager, FetchSession
 from kafka_internals.server.partition import Partition, Rules
 from kafka_internals.server.replica_fetcher import ReplicaFetcher
 from kafka_internals.storage.checkpoint_file import (
@@ -65,6 +59,8 @@ WITHOUT_LOG_START = (UnknownTopicOrPartitionException, NotLeaderOrFollowerExcept
                      KafkaStorageException, InvalidRequiredAcksException)
 TOLD_OF_QUOTAS = 500                      # "why?" names so many requests that used a quota up
 ERROR_RULE = "refused, nothing was changed"
+SESSION_RULE = "a fetch session goes on only by its id and its next epoch (KIP-227)"
+SESSION_EVICTION_MS = 120_000
 
 
 class ReplicaManager:
@@ -79,6 +75,8 @@ class ReplicaManager:
         self._fetchers: dict[int, ReplicaFetcher] = {}
         self._produces = DelayedOperationPurgatory()
         self._fetches = DelayedOperationPurgatory()
+        self._sessions = FetchManager(config["max.incremental.fetch.session.cache.slots"],
+                                      SESSION_EVICTION_MS)
         self._next_correlation_id = next_correlation_id
         self.quotas = QuotaManagers(config)
         self._used: dict[str, deque] = {}         # by client: requests since it was throttled last
@@ -135,10 +133,12 @@ class ReplicaManager:
     def _answer(self, request: Request, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
         throttle_ms = 0
         if self.quotas.enabled and (throttle_ms := self._over_quota(request, body, now_ms)):
-            if type(body) is FetchResponse:
-                body = request.body.response(())         # nothing, so that nothing was used
-            body = body._replace(throttle_time_ms=throttle_ms)
             rule, reads = QUOTA_RULE, reads + self._users(request.client_id)
+        if type(body) is FetchResponse and body.error == "NONE":
+            body = self._sessions.throttled_response(request) if throttle_ms else \
+                self._sessions.update_and_generate_response_data(request, body.partitions, now_ms)
+        if throttle_ms:
+            body = body._replace(throttle_time_ms=throttle_ms)
         told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
         return [told, Reply(request, body, throttle_ms=throttle_ms)]
 
@@ -231,6 +231,11 @@ class ReplicaManager:
             limit = min(limit, self._most_in_quota(request.client_id, limit))
         if request.body.max_bytes > limit:
             request = request._replace(body=request.body._replace(max_bytes=limit))
+        try:
+            request = self._sessions.new_context(request, now_ms)
+        except ApiException as error:
+            return self._answer(request, FetchResponse((), error=error.error_name), SESSION_RULE,
+                                (), now_ms)
         body, effects = request.body, []
         results = self.read(body)
         failed = any(data.error != "NONE" for data in results)
@@ -248,7 +253,7 @@ class ReplicaManager:
             for purgatory in (self._fetches, self._produces):
                 effects += purgatory.check_and_complete(partition.partition, now_ms)
         size = sum(len(data.records) for data in results)
-        if body.max_wait_ms <= 0 or body.is_enough(size) or failed:
+        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or failed:
             return effects + self.answer_fetch(request, results, now_ms)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple(asked.partition for asked in body.partitions)
@@ -266,12 +271,14 @@ class ReplicaManager:
                 partition = self._partition(asked.partition)
                 info = partition.read_records(
                     asked.fetch_offset, min(asked.partition_max_bytes, left),
-                    asked.current_leader_epoch, body.replica_id, min_one)
+                    asked.current_leader_epoch, body.replica_id, min_one, body.committed_only)
             except ApiException as error:
                 results.append(PartitionData(asked.partition, error.error_name))
             else:
                 results.append(PartitionData(asked.partition, "NONE", partition.high_watermark,
                                              info.log_start_offset, info.records,
+                                             partition.log.last_stable_offset,
+                                             info.aborted_transactions,
                                              info.fetch_offset_metadata))
                 left = max(0, left - len(info.records))
                 min_one = min_one and not info.records
@@ -289,6 +296,11 @@ class ReplicaManager:
                     reads.append((partition.subject, "high_watermark"))
         return self._answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
                             now_ms)
+
+    @property
+    def fetch_sessions(self) -> dict[int, FetchSession]:
+        """The fetch sessions that this broker remembers, by id."""
+        return self._sessions.sessions
 
     def _metadata(self, request: Request, now_ms: int) -> list:
         topics, unknown, known = self.image.topics, [], []
@@ -309,7 +321,7 @@ class ReplicaManager:
             try:
                 partition = self._partition(asked.partition)
                 partition.ensure_leader(asked.current_leader_epoch)
-                one = fetch_offset(partition.log, asked.timestamp)
+                one = fetch_offset(partition.log, asked.timestamp, request.body.committed_only)
             except ApiException as error:
                 found.append(ListOffsetsPartitionResponse(asked.partition, error.error_name))
                 continue

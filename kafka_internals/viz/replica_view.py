@@ -196,8 +196,9 @@ def _short(message: Message, partition: TopicPartition) -> str:
         return f"HW {told[2]}" if told[1] == "0" else f"data, HW {told[2]}"
     if placed := re.search(rf"{re.escape(str(partition))} offset (-?\d+)", text):
         return f"offset {placed[1]}"
-    if text.startswith("produce"):
-        return "produce"
+    for word in ("produce", "fetch", "nothing new"):
+        if text.startswith(word):                 # a session says nothing that was said before
+            return word
     return "error" if text.isupper() or "_" in text else "metadata"
 
 

@@ -3,65 +3,13 @@
 import pytest
 
 from kafka_internals.errors import (
-    InvalidRequestException,
+    IllegalStateException,
     KafkaException,
     NoOffsetForPartitionException,
     OffsetOutOfRangeException,
 )
-from kafka_internals.messages.fetch import FetchRequest, FetchResponse, PartitionData
-from kafka_internals.messages.list_offsets import (
-    ListOffsetsPartitionResponse,
-    ListOffsetsRequest,
-    ListOffsetsResponse,
-)
-from kafka_internals.record_batch import encode
-from tests.clients.talk import Talk, tp
-
-
-def batch(base_offset: int, count: int = 1) -> bytes:
-    return encode([(1_000, None, b"%d" % (base_offset + n), ()) for n in range(count)],
-                  base_offset=base_offset)
-
-
-def answer(talk: Talk, request, *records: bytes, error: str = "NONE") -> None:
-    """Answer a fetch: bytes for each partition of it, none where none are given."""
-    asked = request.request.body.partitions
-    assert isinstance(request.request.body, FetchRequest), request
-    given = records + (b"",) * (len(asked) - len(records))
-    talk.answer(request, FetchResponse(tuple(
-        PartitionData(one.partition, error, 99, 0, data) for one, data in zip(asked, given))))
-
-
-def offsets(talk: Talk, offset: int, error: str = "NONE") -> None:
-    request = talk.take()
-    assert isinstance(request.request.body, ListOffsetsRequest), request
-    talk.answer(request, ListOffsetsResponse(tuple(
-        ListOffsetsPartitionResponse(one.partition, error, offset)
-        for one in request.request.body.partitions)))
-
-
-def reading(talk: Talk, *leaders: int, position: int = 0) -> Talk:
-    """Assigned to one partition a leader, with a position in each; the fetches are in flight."""
-    leaders = leaders or (1,)
-    talk.call("assign", tuple(tp(number) for number in range(len(leaders))))
-    for number in range(len(leaders)):
-        talk.call("seek", tp(number), position)
-    talk.answer_metadata(*leaders)
-    return talk
-
-
-def poll(talk: Talk, timeout_ms: int = 0) -> list[bytes]:
-    talk.call("poll", timeout_ms)
-    return given(talk)
-
-
-def given(talk: Talk) -> list[bytes]:
-    """The values that the last poll gave; its error, if it failed, is raised."""
-    call = talk.core.polls[-1]
-    if call.error is not None:
-        raise call.error
-    assert call.state == "returned"
-    return [record.value for record in call.records]
+from tests.clients.fetches import answer, batch, given, offsets, poll, reading
+from tests.clients.talk import tp
 
 
 @pytest.mark.parametrize("policy, asked", [("latest", "end"), ("earliest", "start")])
@@ -204,11 +152,13 @@ def test_a_damaged_batch_is_an_error_after_the_records_before_it(consuming):
     answer(talk, talk.take(), batch(0) + bytes(broken))
     assert poll(talk) == [b"0"]
     assert not talk.sent
-    with pytest.raises(KafkaException, match="partition orders-0 at offset 1 is invalid"):
-        poll(talk)
-    assert talk.core.position(tp(0)) == 1 and not talk.sent
-    talk.call("poll", 0)
-    assert talk.take_all() == ["1: fetch orders-0 at 1"]
+    for _ in range(2):                                  # every time, and nothing is fetched anew
+        with pytest.raises(KafkaException, match="from orders-0. If needed, please seek") as told:
+            poll(talk)
+        assert "partition orders-0 at offset 1 is invalid" in str(told.value.__cause__)
+        assert talk.core.position(tp(0)) == 1 and not talk.sent
+    talk.call("seek", tp(0), 2)
+    assert talk.take_all() == ["1: fetch orders-0 at 2"]
 
 
 @pytest.mark.parametrize("to", [2, 7])
@@ -269,7 +219,8 @@ def test_what_came_first_is_given_first(consuming):
     answer(talk, second, batch(100, 3))
     answer(talk, first, batch(0, 3))
     assert [poll(talk) for _ in range(3)] == [[b"100", b"101"], [b"102", b"0"], [b"1", b"2"]]
-    assert sorted(talk.take_all()) == ["1: fetch orders-0 at 3", "2: fetch orders-1 at 103"]
+    assert talk.take_all() == ["2: fetch orders-1 at 103"]
+    assert poll(talk) == [] and talk.take_all() == ["1: fetch orders-0 at 3"]
 
 
 def test_a_partition_that_is_not_assigned_any_more_gives_nothing(consuming):
@@ -320,7 +271,7 @@ def test_these_errors_of_a_fetch_are_followed_by_the_next_at_once(consuming, err
 
 @pytest.mark.parametrize("error, raised, told", [
     ("CORRUPT_MESSAGE", KafkaException, "corrupt message when fetching offset 7 .* orders-0"),
-    ("INVALID_REQUEST", InvalidRequestException, "orders-0: INVALID_REQUEST")])
+    ("INVALID_REQUEST", IllegalStateException, "error code 42 .* offset 7 .* orders-0")])
 def test_these_errors_of_a_fetch_are_raised_by_poll(consuming, error, raised, told):
     talk = reading(consuming(), position=7)
     answer(talk, talk.take(), error=error)

@@ -188,6 +188,22 @@ def seeks():
     return made
 
 
+def a_pause_and_a_resume():
+    made = cluster()
+    producer, consumer = made.producer(acks="all", linger_ms=0), reader(made)
+    for value in ("a", "b"):
+        producer.send("orders", value).get()
+    consumer.poll(100)
+    made.run(ms=3)
+    consumer.pause("orders-0")
+    consumer.poll(20)
+    made.run(ms=3)
+    consumer.resume("orders-0")
+    consumer.poll(100)
+    made.run(ms=3)
+    return made
+
+
 def a_fetch_that_waits_for_bytes():
     made = cluster()
     producer = made.producer(acks="all", linger_ms=0)
@@ -260,6 +276,7 @@ ONE_LEADER = (
     produce_and_poll, acks_1_in_a_pipeline, a_narrow_pipeline, one_at_a_time, two_producers,
     acks_1_and_acks_0, a_killed_follower, a_slow_follower, a_paused_follower, a_lost_answer,
     a_lost_fetch_answer, a_cut_and_healed_link, too_few_in_sync, a_topic_that_comes_late, seeks,
+    a_pause_and_a_resume,
     a_fetch_that_waits_for_bytes, lost_power)
 HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link)
 SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader)

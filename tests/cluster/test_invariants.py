@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from kafka_internals.clients.completed_fetch import CompletedFetch
 from kafka_internals.cluster import checks
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.cluster.invariants import (
@@ -19,6 +20,7 @@ from kafka_internals.cluster.schedules import Schedule, shortest, verdict
 from kafka_internals.server.partition import Partition, Rules
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 
+CONSTRUCTED = CompletedFetch.__init__
 # The switch, the first seed whose schedule trips its judge, and the commands that are left of it;
 # a judge that would be quicker is excused.
 MUTANTS = {
@@ -50,6 +52,41 @@ def test_the_shortest_way_there_has_few_commands_and_ends_in_one_sentence(judge)
     assert " ".join(entry.command for entry in journal.entries) == commands
     assert sentence.startswith(f"{judge} is violated at event ") and "\n" not in sentence
     assert len(sentence) < 160
+
+
+def records_again(fetch, *args):
+    """A mutant of a consumer: it gives what lies before its position in a batch, too."""
+    return CONSTRUCTED(fetch, args[0], 0, *args[2:])
+
+
+def records_lost(fetch, *args):
+    """A mutant of a consumer: it forgets the first record of what a fetch brought."""
+    CONSTRUCTED(fetch, *args)
+    if len(fetch.records) > 1:
+        fetch.records.popleft()
+
+
+@pytest.mark.parametrize("mutant, told", [(records_again, "again"), (records_lost, "left out")])
+def test_a_consumer_that_gives_a_record_twice_or_not_at_all_is_caught(monkeypatch, mutant, told):
+    def run():
+        cluster = Cluster(seed=1)
+        put_on_trial(cluster.machine)
+        cluster.create_topic("orders", 1, 3)
+        producer = cluster.producer(linger_ms=5)
+        consumer = cluster.consumer(auto_offset_reset="earliest")
+        consumer.assign("orders-0")
+        for _ in range(3):
+            for value in "abc":
+                producer.send("orders", value)
+            producer.flush()
+            consumer.poll(100)
+        consumer.seek("orders-0", 1)
+        consumer.poll(600)                       # the fetch at the end is answered first
+
+    run()
+    monkeypatch.setattr(CompletedFetch, "__init__", mutant)
+    with pytest.raises(InvariantViolated, match=f"ReadOnceInOrder .* {told}"):
+        run()
 
 
 def test_a_schedule_that_violates_nothing_cannot_be_shortened():

@@ -98,7 +98,7 @@ def test_over_its_quota_a_consumer_gets_an_empty_answer_and_the_records_later():
     assert [record.offset for record in records] == [0, 1, 2]
     assert cluster.now_ms > began_ms + 1_000
     throttled = [said for said in answers(cluster, "consumer-1").values() if "throttled" in said]
-    assert throttled and all(said.startswith("nothing, throttled ") for said in throttled)
+    assert throttled and all(said.startswith("nothing new, throttled ") for said in throttled)
 
 
 def test_followers_have_no_such_quota():

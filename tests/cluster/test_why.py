@@ -235,6 +235,30 @@ def test_a_poll_waits_for_a_record_of_any_of_its_partitions():
                                               "a record of orders-1, at most until 90 ms")
 
 
+def test_a_poll_that_is_empty_waits_for_the_fetch_that_its_broker_holds():
+    made = cluster()
+    consumer = reader(made, fetch_max_wait_ms=300)
+    made.run(ms=10)
+    made.client_call("poll", {"consumer": consumer.name, "timeout_ms": 90})
+    assert made.why("consumer-1#1").waits == (
+        "a record of orders-0 in the answer to request 3 of consumer-1 (DelayedFetch, until 302 "
+        "ms), at most until 100 ms",)
+    assert made.why("parked-consumer-1.3").waits == (
+        "high watermark of orders-0 on broker 1 to reach 1 (0 now), at most until 302 ms",)
+    assert made.why(consumer, "fetch_position.orders-0").waits == (
+        "the answer to request 3 of consumer-1, at most until 30002 ms",)
+
+
+def test_a_poll_waits_for_nothing_of_what_is_paused():
+    made = cluster(partitions=2)
+    consumer = reader(made, "orders-0", "orders-1")
+    made.run(ms=10)
+    consumer.pause("orders-0")
+    made.client_call("poll", {"consumer": consumer.name, "timeout_ms": 90})
+    [wait] = made.why("consumer-1#1").waits
+    assert wait.startswith("a record of orders-1")
+
+
 # -- asking wrongly -----------------------------------------------------------------------------
 @pytest.mark.parametrize("subject, attribute, words", [
     ("orders-0@1", "highwatermark", ("no attribute 'highwatermark'", "high_watermark")),
