@@ -129,25 +129,28 @@ def skim_records(buffer: bytes, position: int, count: int) -> Iterator[tuple[int
     Every length is checked, nothing is built: less than half the time of `decode_record`. Errors
     as there; ValueError also where bytes are left over.
     """
-    for _ in range(count):
-        byte = buffer[position]                # a varint of one byte is read here, not in a call
-        length, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 \
+    for _ in range(count):                     # short varints are read here, not in a call
+        byte, more = buffer[position], buffer[position + 1]
+        length, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 else \
+            ((byte & 0x7F | more << 7) >> 1 ^ -(byte & 1), position + 2) if more < 0x80 \
             else read_varint(buffer, position)
         end = position + length
-        byte = buffer[position + 1]
-        timestamp_delta, position = (byte >> 1 ^ -(byte & 1), position + 2) if byte < 0x80 \
+        byte, more = buffer[position + 1], buffer[position + 2]
+        timestamp_delta, position = (byte >> 1 ^ -(byte & 1), position + 2) if byte < 0x80 else \
+            ((byte & 0x7F | more << 7) >> 1 ^ -(byte & 1), position + 3) if more < 0x80 \
             else read_varlong(buffer, position + 1)
-        byte = buffer[position]
-        _, position = (0, position + 1) if byte < 0x80 else read_varint(buffer, position)
+        position = position + 1 if buffer[position] < 0x80 else read_varint(buffer, position)[1]
         byte = buffer[position]
         key, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 \
             else read_varint(buffer, position)
-        position += max(key, 0)
+        if key > 0:
+            position += key
         byte, more = buffer[position], buffer[position + 1]
         value, position = (byte >> 1 ^ -(byte & 1), position + 1) if byte < 0x80 else \
             ((byte & 0x7F | more << 7) >> 1 ^ -(byte & 1), position + 2) if more < 0x80 \
             else read_varint(buffer, position)
-        position += max(value, 0)
+        if value > 0:
+            position += value
         position = position + 1 if not buffer[position] else _read_headers(buffer, position)[1]
         if position != end or length < 0:
             raise ValueError(f"its length is {length}, but its fields end at byte {position}, "
