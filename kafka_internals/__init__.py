@@ -17,6 +17,7 @@ _HOME = {                                         # what you use first stands fi
     "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
     "pipeline_view":    "viz.pipeline_view",      # a broker's threads, queues and purgatory
+    "accumulator_view": "viz.accumulator_view",   # a producer's batches, and what is on its way
     "page_cache_view":  "viz.page_cache_view",    # what a power loss could take
     "byte_view":        "viz.byte_view",          # a file byte by byte: byte_view(dump(content))
     "changed_byte_view": "viz.byte_view",         # one byte before and after: of changed(...)

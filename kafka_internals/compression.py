@@ -28,15 +28,16 @@ LZ4_HEADER = bytes.fromhex("04224d18604082")            # independent blocks of 
 SNAPPY_BLOCK_BYTES, LZ4_BLOCK_BYTES = 32 << 10, 64 << 10
 LZ4_STORED = 0x80000000                                 # this block did not get any smaller
 LZ4_VERSION_AND_INDEPENDENCE, LZ4_INDEPENDENT = 0xE0, 0x60
-GZIP_LEVEL, ZSTD_LEVEL = 6, 3
+LEVELS = {"gzip": 6, "lz4": 9, "zstd": 3}                # Kafka's defaults; zlib calls its own -1
+LZ4_FAST_LEVEL = 9                                      # Kafka: the default means the fast way
 FIRST_GUESS_BYTES, GROWTH = 64 << 10, 8
 NO_ROOM = "write whole buffer"                          # cramjam tells it in words only
 
 
 # -- writing ----------------------------------------------------------------------------------
-def _gzip(data: bytes) -> bytes:
-    deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return GZIP_HEADER + deflate.compress(data) + deflate.flush() \
+def _gzip(data: bytes, level: int) -> bytes:
+    """By the same library on every machine: a system's zlib may make it some bytes longer."""
+    return GZIP_HEADER + bytes(cramjam.deflate.compress(data, level)) \
         + pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
 
 
@@ -44,25 +45,27 @@ def _blocks(data: bytes, size: int) -> list[bytes]:
     return [data[at:at + size] for at in range(0, len(data), size)]
 
 
-def _snappy(data: bytes) -> bytes:
+def _snappy(data: bytes, _: None) -> bytes:
     blocks = [bytes(cramjam.snappy.compress_raw(block))
               for block in _blocks(data, SNAPPY_BLOCK_BYTES)]
     return XERIAL_HEADER + b"".join(pack(">i", len(block)) + block for block in blocks)
 
 
-def _lz4_block(block: bytes) -> bytes:
-    smaller = bytes(cramjam.lz4.compress_block(block, store_size=False))
+def _lz4_block(block: bytes, level: int) -> bytes:
+    how = {} if level == LZ4_FAST_LEVEL else {"mode": "high_compression", "compression": level}
+    smaller = bytes(cramjam.lz4.compress_block(block, store_size=False, **how))
     if len(smaller) >= len(block):
         return pack("<I", len(block) | LZ4_STORED) + block
     return pack("<I", len(smaller)) + smaller
 
 
-def _lz4(data: bytes) -> bytes:
-    return LZ4_HEADER + b"".join(map(_lz4_block, _blocks(data, LZ4_BLOCK_BYTES))) + bytes(4)
+def _lz4(data: bytes, level: int) -> bytes:
+    return LZ4_HEADER + b"".join(_lz4_block(block, level)
+                                 for block in _blocks(data, LZ4_BLOCK_BYTES)) + bytes(4)
 
 
-def _zstd(data: bytes) -> bytes:
-    stream = cramjam.zstd.Compressor(level=ZSTD_LEVEL)
+def _zstd(data: bytes, level: int) -> bytes:
+    stream = cramjam.zstd.Compressor(level=level)
     stream.compress(data)
     return bytes(stream.finish())
 
@@ -137,7 +140,8 @@ def _unzstd(data: bytes, limit_bytes: int) -> bytes:
     return _into_growing_buffer(cramjam.zstd.decompress_into, data, limit_bytes)
 
 
-WRITERS = {"none": bytes, "gzip": _gzip, "snappy": _snappy, "lz4": _lz4, "zstd": _zstd}
+WRITERS = {"none": lambda data, _: data, "gzip": _gzip, "snappy": _snappy, "lz4": _lz4,
+           "zstd": _zstd}
 READERS = {"gzip": _gunzip, "snappy": _unsnap, "lz4": _unlz4, "zstd": _unzstd}
 
 
@@ -148,13 +152,13 @@ def ensure_codec(name: str) -> None:
             f"{name!r} is no compression type; there is {', '.join(CODECS)}")
 
 
-def compress(codec_name: str, data: bytes) -> bytes:
-    """`data` as Kafka's Java frames it in this codec, one of `CODECS`.
+def compress(codec_name: str, data: bytes, level: int | None = None) -> bytes:
+    """`data` as Kafka's Java frames it in this codec, one of `CODECS`; `level` None: the default.
 
     Errors: UnsupportedCompressionTypeException for another name.
     """
     ensure_codec(codec_name)
-    return WRITERS[codec_name](data)
+    return WRITERS[codec_name](data, LEVELS.get(codec_name) if level is None else level)
 
 
 def decompress(codec_name: str, data: bytes, limit_bytes: int) -> bytes:

@@ -20,6 +20,7 @@ another broker may be the right one. Everything else goes to the application.
     |   |   +-- CorruptRecordException                       2
     |   |   +-- TimeoutException                             7
     |   |   |   +-- BufferExhaustedException
+    |   |   +-- CoordinatorLoadInProgressException          14
     |   |   +-- NotEnoughReplicasException                  19
     |   |   +-- NotEnoughReplicasAfterAppendException       20
     |   |   +-- FetchSessionIdNotFoundException             70
@@ -43,6 +44,8 @@ another broker may be the right one. Everything else goes to the application.
     |   +-- InvalidRequestException                         42
     |   +-- PolicyViolationException                        44
     |   +-- OutOfOrderSequenceException                     45
+    |   |   +-- UnknownProducerIdException                  59
+    |   +-- DuplicateSequenceException                      46
     |   +-- InvalidProducerEpochException                   47
     |   +-- InvalidTxnStateException                        48
     |   +-- TransactionCoordinatorFencedException           52
@@ -60,6 +63,7 @@ another broker may be the right one. Everything else goes to the application.
     +-- IndexOffsetOverflowException
     +-- LogSegmentOffsetOverflowException
     IllegalStateException                             Java's own: a call at the wrong moment
+    IllegalArgumentException                          Java's own: an argument that cannot be
 '''
 
 
@@ -148,6 +152,11 @@ class TimeoutException(RetriableException, code=7, error_name="REQUEST_TIMED_OUT
 
 class BufferExhaustedException(TimeoutException):
     """The producer's `buffer.memory` stayed full for `max.block.ms`."""
+
+
+class CoordinatorLoadInProgressException(RetriableException, code=14,
+                                         error_name="COORDINATOR_LOAD_IN_PROGRESS"):
+    """Whoever has to answer does not know enough yet; ask again a little later."""
 
 
 class NotEnoughReplicasException(RetriableException, code=19, error_name="NOT_ENOUGH_REPLICAS"):
@@ -248,6 +257,15 @@ class OutOfOrderSequenceException(ApiException, code=45,
     """The batch does not follow its producer's last one: something between them is missing."""
 
 
+class UnknownProducerIdException(OutOfOrderSequenceException, code=59,
+                                 error_name="UNKNOWN_PRODUCER_ID"):
+    """The broker has nothing of this producer any more; only older brokers say so."""
+
+
+class DuplicateSequenceException(ApiException, code=46, error_name="DUPLICATE_SEQUENCE_NUMBER"):
+    """The batch was written before, so long ago that its offset is forgotten."""
+
+
 class InvalidProducerEpochException(ApiException, code=47, error_name="INVALID_PRODUCER_EPOCH"):
     """A newer incarnation of the producer, or a marker, has been here before."""
 
@@ -316,6 +334,15 @@ class LogSegmentOffsetOverflowException(KafkaException):
 
 class IllegalStateException(RuntimeError):
     """Java's: the call makes no sense in the present state. The message says which would."""
+
+
+class IllegalArgumentException(ValueError):
+    """Java's: what was given cannot be. The message shows it, and what would be right."""
+
+
+def name_of(error: Exception) -> str:
+    """The constant of `Errors` behind an exception; its class where it never crosses the wire."""
+    return getattr(error, "error_name", None) or type(error).__name__
 
 
 def for_name(error_name: str) -> type[KafkaException]:

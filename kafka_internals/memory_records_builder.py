@@ -1,13 +1,16 @@
 """MemoryRecordsBuilder: a batch while it is filled, by a producer that waits for more records.
 
 The builder knows the exact size of what it holds, so a batch never grows beyond `batch.size`. Only
-the first record may be larger: it gets a batch of its own (RecordAccumulator, ProducerBatch).
+the first record may be larger: it gets a batch of its own (RecordAccumulator, ProducerBatch). With
+a codec it can only estimate, by the ratio that earlier batches had and 5 % more to be safe.
 """
 
 from kafka_internals.byte_utils import size_of_varint
 from kafka_internals.errors import IllegalStateException
 from kafka_internals.record import MAX_RECORD_OVERHEAD, Headers, encode_record, size_of_content
 from kafka_internals.record_batch import RECORD_BATCH_OVERHEAD, assemble
+
+SAFETY = 1.05                                       # COMPRESSION_RATE_ESTIMATION_FACTOR
 
 
 def size_upper_bound(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
@@ -19,22 +22,30 @@ class MemoryRecordsBuilder:
     """A producer's open batch, of `batch_size` bytes (0 acts as 1).
 
     The first record always fits: a batch for a record that is too large gets the room it needs.
+    `ratio` is what compressed by uncompressed bytes are expected to be.
     """
 
-    __slots__ = ("estimated_size_bytes", "_limit", "_records", "_base_timestamp", "_max_timestamp",
-                 "_closed")
+    __slots__ = ("limit_bytes", "uncompressed_bytes", "compression_type", "level", "_expected",
+                 "_records", "_base_timestamp", "_max_timestamp", "_closed")
 
-    def __init__(self, batch_size: int) -> None:
-        self.estimated_size_bytes = RECORD_BATCH_OVERHEAD
-        self._limit = max(batch_size, 1)
+    def __init__(self, batch_size: int, compression_type: str = "none", level: int | None = None,
+                 ratio: float = 1.0) -> None:
+        self.limit_bytes, self.uncompressed_bytes = max(batch_size, 1), 0
+        self.compression_type, self.level = compression_type, level
+        self._expected = 1 if compression_type == "none" else ratio * SAFETY
         self._records: list[bytes] = []
         self._base_timestamp = self._max_timestamp = -1
         self._closed = False
 
     @property
+    def estimated_size_bytes(self) -> int:
+        """Bytes of the batch so far: exact without a codec."""
+        return RECORD_BATCH_OVERHEAD + int(self.uncompressed_bytes * self._expected)
+
+    @property
     def is_full(self) -> bool:
         """True where nothing more is taken: the bytes have reached the limit, or it was closed."""
-        return self._closed or bool(self._records) and self.estimated_size_bytes >= self._limit
+        return self._closed or bool(self._records) and self.estimated_size_bytes >= self.limit_bytes
 
     def close_for_appends(self) -> None:
         """Take no more records: one that did not fit has begun the next batch."""
@@ -50,7 +61,7 @@ class MemoryRecordsBuilder:
         body = 1 + size_of_varint(timestamp - self._base_timestamp) \
             + size_of_varint(len(self._records)) \
             + size_of_content(key, value, headers)
-        return self.estimated_size_bytes + size_of_varint(body) + body <= self._limit
+        return self.estimated_size_bytes + size_of_varint(body) + body <= self.limit_bytes
 
     def append(self, timestamp: int, key: bytes | None, value: bytes | None,
                headers: Headers = ()) -> int:
@@ -61,14 +72,15 @@ class MemoryRecordsBuilder:
             raise ValueError(f"a record's timestamp is 0 or more, or -1 for none; got {timestamp}")
         if not self._records:
             self._base_timestamp = timestamp
-            self._limit = max(self._limit, size_upper_bound(key, value, headers))
+            self.limit_bytes = max(self.limit_bytes, size_upper_bound(key, value, headers))
         self._max_timestamp = max(self._max_timestamp, timestamp)
         record = encode_record(timestamp - self._base_timestamp, len(self._records), key, value,
                                headers)
         self._records.append(record)
-        self.estimated_size_bytes += len(record)
+        self.uncompressed_bytes += len(record)
         return len(self._records) - 1
 
     def build(self, **state: int | str | None) -> bytes:
         """The batch so far; `state` as for `encode`."""
-        return assemble(self._records, self._base_timestamp, self._max_timestamp, **state)
+        return assemble(self._records, self._base_timestamp, self._max_timestamp,
+                        compression_type=self.compression_type, level=self.level, **state)

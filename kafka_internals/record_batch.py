@@ -113,6 +113,11 @@ class BatchHeader(namedtuple("BatchHeader", [field.name for field in LAYOUT])):
 
 
 # -- writing ----------------------------------------------------------------------------------
+def increment_sequence(sequence: int, by: int) -> int:
+    """The sequence number `by` records later; after 2^31-1 comes 0."""
+    return (sequence + by) & 0x7FFFFFFF
+
+
 def _pack(header: BatchHeader, content: bytes) -> bytes:
     """A batch of these fields around its compressed or plain records; length and crc are made."""
     checked = _CHECKED.pack(*header[5:]) + content
@@ -124,7 +129,8 @@ def _pack(header: BatchHeader, content: bytes) -> bytes:
 def assemble(records: list[bytes], base_timestamp: int, max_timestamp: int, *,
               base_offset: int = 0, partition_leader_epoch: int = -1, producer_id: int = -1,
               producer_epoch: int = -1, base_sequence: int = -1, attributes: int = 0,
-              compression_type: str = "none", log_append_time_ms: int | None = None) -> bytes:
+              compression_type: str = "none", level: int | None = None,
+              log_append_time_ms: int | None = None) -> bytes:
     """A whole batch of encoded records, dense from offset delta 0 on; `encode` tells the rest."""
     if not records:
         raise IllegalStateException("a batch holds at least one record; none was given")
@@ -133,7 +139,7 @@ def assemble(records: list[bytes], base_timestamp: int, max_timestamp: int, *,
                                     f"compression_type and leave bits 0-2 at 0")
     content = b"".join(records)
     if compression_type != "none":
-        content = compress(compression_type, content)
+        content = compress(compression_type, content, level)
         attributes |= CODECS.index(compression_type)
     if log_append_time_ms is not None:
         attributes, max_timestamp = attributes | LOG_APPEND_TIME, log_append_time_ms

@@ -193,8 +193,13 @@ class NetworkClient:
         choose among equals, so that not every client asks the same broker."""
         first = self._first_asked(len(brokers))
         return min(brokers[first:] + brokers[:first], key=lambda broker: (
-            broker not in self._answers, self.in_flight_to(broker),
+            broker not in self._in_flight, self.in_flight_to(broker),
             self.reachable_from_ms(broker)))
+
+    def least_loaded_node(self, now_ms: int) -> int | None:
+        """The broker to ask what any of them can answer; None where none can be reached."""
+        reachable = [to for to in self.brokers if self.can_send(to, now_ms)]
+        return self._least_loaded(reachable) if reachable else None
 
     def refresh_metadata(self, now_ms: int) -> list:
         """Ask the least loaded broker that can be reached, if something is wanted."""
@@ -203,10 +208,8 @@ class NetworkClient:
             self._metadata_repeats = 0
         if not self._metadata_is_due(now_ms):
             return []
-        reachable = [to for to in self.brokers if self.can_send(to, now_ms)]
-        if not reachable:
+        if (to := self.least_loaded_node(now_ms)) is None:
             return []
-        to = self._least_loaded(reachable)
         effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
                             ((self.client_id, "topics"), *self._metadata_reads))
         self._metadata_request = self._in_flight[to][-1].request.id
@@ -242,6 +245,11 @@ class NetworkClient:
     def led_by(self, broker: int) -> list[TopicPartition]:
         """The partitions that this client knows to be led by the broker."""
         return [name for name, known in self.leaders.items() if known.leader == broker]
+
+    def available_partitions(self, topic: str) -> list[int]:
+        """The partitions of a topic that have a leader, as far as this client knows."""
+        return [number for number in range(self.partition_counts[topic])
+                if self.leader_of(TopicPartition(topic, number))]
 
     def leader_of(self, partition: TopicPartition) -> Leadership | None:
         """Who leads the partition, where this client knows of a leader."""

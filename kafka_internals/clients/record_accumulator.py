@@ -1,169 +1,281 @@
-"""RecordAccumulator and BuiltInPartitioner: where records wait to become batches.
+"""RecordAccumulator: where records wait to become batches.
 
 For each partition there is a queue of batches. A record joins the last one if it fits. A batch may
-leave when it is full, when it has waited `linger.ms` since it was created, or when somebody
-flushes; a batch that failed waits for its back-off instead. A broker that gets a request takes what
-waits for its other partitions along: one batch of each, so that no partition starves another.
+leave when it is full, when it has waited `linger.ms` since it was created, when somebody flushes or
+waits for memory; a batch that failed waits for its back-off instead. A broker that gets a request
+takes what waits for its other partitions along: one batch of each, so that none starves another.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kafka_internals.clients.buffer_pool import BufferPool
+from kafka_internals.clients.built_in_partitioner import BuiltInPartitioner
+from kafka_internals.clients.compression_ratio_estimator import CompressionRatioEstimator
+from kafka_internals.clients.producer_batch import ProducerBatch
+from kafka_internals.clients.transaction_manager import TransactionManager
 from kafka_internals.common import TopicPartition
 from kafka_internals.memory_records_builder import MemoryRecordsBuilder, size_upper_bound
 
-
-class ProducerBatch:
-    """A batch on its way from the accumulator to an answer."""
-
-    __slots__ = ("partition", "builder", "records", "created_ms", "attempts", "tried_ms",
-                 "backoff_ms", "data", "is_split")
-
-    def __init__(self, partition: TopicPartition, batch_size: int, now_ms: int,
-                 is_split: bool = False) -> None:
-        self.partition, self.created_ms, self.is_split = partition, now_ms, is_split
-        self.builder = MemoryRecordsBuilder(batch_size)
-        self.records: list[Any] = []
-        self.attempts = self.backoff_ms = 0
-        self.tried_ms = now_ms
-        self.data = None                     # the encoded batch, once it has left
-
-    def has_room_for(self, record: Any) -> bool:
-        """True where the record still fits; the first one always does."""
-        return self.data is None and self.builder.has_room_for(
-            record.key, record.value, record.headers, timestamp=record.timestamp_ms)
-
-    def append(self, record: Any) -> None:
-        """Take a record with its timestamp."""
-        self.builder.append(record.timestamp_ms, record.key, record.value, record.headers)
-        self.records.append(record)
-        record.batch = self
-
-    def waits_until_ms(self, linger_ms: int) -> int:
-        """When it may leave although it is not full."""
-        return self.tried_ms + self.backoff_ms if self.attempts else self.created_ms + linger_ms
-
-
-class BuiltInPartitioner:
-    """The sticky choice for records without a key: one partition until `batch.size` bytes went.
-
-    It changes only between two batches, or at twice the size (KIP-480, KIP-794). Which partition is
-    next is luck; adapting to the load of brokers comes with the module about the broker.
-    """
-
-    def __init__(self, batch_size: int, draw: Callable[[int], int]) -> None:
-        self._batch_size, self._draw = max(batch_size, 1), draw
-        self._partition: int | None = None
-        self._produced_bytes = 0
-
-    def partition(self, partitions: int, available: list[int]) -> int:
-        """The partition that is stuck to now."""
-        if self._partition is None:
-            self._partition = available[self._draw(len(available))] if available \
-                else self._draw(partitions)
-        return self._partition
-
-    def appended(self, size_bytes: int, may_switch: bool) -> None:
-        """Count what went there; let go of the partition when it is time."""
-        self._produced_bytes += size_bytes
-        enough = self._produced_bytes >= self._batch_size and may_switch
-        if enough or self._produced_bytes >= 2 * self._batch_size:
-            self._partition, self._produced_bytes = None, 0
+# fmt: off
+READY_RULES = {
+    "retry":  "a batch goes again when its back-off is over",
+    "full":   "a batch goes when it has batch.size bytes or a record did not fit",
+    "linger": "a batch goes linger.ms after it was created",
+    "pool":   "everything goes while somebody waits for buffer.memory",
+    "flush":  "flush() lets everything go",
+}
+COMPANY_RULE = "a batch goes with another one for the same broker"
+# fmt: on
 
 
 class RecordAccumulator:
-    """Queues of batches, by partition, in the order in which partitions were first used."""
+    """Queues of batches, by partition, in the order in which partitions were first used.
 
-    def __init__(self, batch_size: int, linger_ms: int) -> None:
-        self._batch_size, self._linger_ms = batch_size, linger_ms
+    `incomplete` are all batches without a final answer by their ids, the oldest first.
+    """
+
+    def __init__(self, config: Any, draw: Callable[[int], int],
+                 transactions: TransactionManager | None = None) -> None:
+        self.batch_size, self.linger_ms = max(config["batch.size"], 1), config["linger.ms"]
+        self._codec, self._draw = config["compression.type"], draw
+        self._level = config.get(f"compression.{self._codec}.level")
+        self._adaptive = config["partitioner.adaptive.partitioning.enable"]
+        self._availability_ms = config["partitioner.availability.timeout.ms"]
+        self.pool = BufferPool(config["buffer.memory"], self.batch_size)
+        self.transactions = transactions
         self.queues: dict[TopicPartition, deque[ProducerBatch]] = {}
+        self.incomplete: dict[str, ProducerBatch] = {}
+        self.partitioners: dict[str, BuiltInPartitioner] = {}
         self.muted: set[TopicPartition] = set()
         self.flushing = False
+        self.closed: list[ProducerBatch] = []       # became full since somebody asked
         self._drain_from: dict[int, int] = {}
+        self._node_ms: dict[int, tuple[int, int]] = {}       # of a broker: had data, could drain
+        self._ratios = CompressionRatioEstimator()
+        self._created: dict[TopicPartition, int] = {}        # batches so far
 
-    def begins_batch(self, partition: TopicPartition, record: Any) -> bool:
-        """True where the record would begin a batch there; the one before it is closed then."""
-        queue = self.queues.get(partition)
+    # -- records join -------------------------------------------------------------------------
+    def append(self, record: Any, number: int | None, cluster: Any, now_ms: int) -> bool:
+        """Let a record join a batch; False where it has to wait for memory first.
+
+        Without a partition `number` the built-in partitioner chooses. Errors:
+        IllegalArgumentException for a batch that is larger than all memory.
+        """
+        if record.allocation is not None and not self.pool.resume(record.allocation):
+            return False
+        while True:
+            sticky = None if number is not None else self._partitioner(record.topic)
+            at = number if sticky is None else sticky.peek(cluster)
+            partition = TopicPartition(record.topic, at)
+            queue = self.queues.setdefault(partition, deque())
+            if self._switched(sticky, queue, cluster):
+                continue
+            if (grown := self._try_append(queue, record)) is not None:
+                if record.allocation is not None:           # it is not needed any more
+                    self.pool.deallocate(record.allocation.size_bytes)
+            elif not self._has_memory(record):
+                return False
+            elif self._switched(sticky, queue, cluster):
+                continue
+            else:
+                grown = self._append_new(partition, queue, record, now_ms)
+            record.allocation, record.placed = None, partition
+            if queue[-1].is_full:
+                self._mark_full(queue[-1])
+            if sticky is not None:
+                sticky.update(grown, cluster, self._all_full(queue))
+            return True
+
+    def _partitioner(self, topic: str) -> BuiltInPartitioner:
+        if topic not in self.partitioners:
+            self.partitioners[topic] = BuiltInPartitioner(topic, self.batch_size, self._draw)
+        return self.partitioners[topic]
+
+    def _switched(self, sticky: BuiltInPartitioner | None, queue: deque, cluster: Any) -> bool:
+        """A switch that had to wait until the last batch was full, or closed for the next one."""
+        return sticky is not None and self._all_full(queue) and sticky.update(0, cluster, True)
+
+    def _all_full(self, queue: deque[ProducerBatch]) -> bool:
+        """Only the last one can be open."""
+        return not queue or queue[-1].is_full
+
+    def _try_append(self, queue: deque[ProducerBatch], record: Any) -> int | None:
         if not queue:
-            return True
-        if queue[-1].has_room_for(record):
-            return False
-        queue[-1].builder.close_for_appends()
-        return True
+            return None
+        if (grown := queue[-1].try_append(record)) is None and not queue[-1].is_full:
+            queue[-1].builder.close_for_appends()
+            self._mark_full(queue[-1])
+        return grown
 
-    def append(self, partition: TopicPartition, record: Any, now_ms: int) -> int:
-        """Let a record join a batch; gives the bytes by which the batch has grown."""
-        queue = self.queues.setdefault(partition, deque())
-        before = 0
-        if self.begins_batch(partition, record):
-            queue.append(ProducerBatch(partition, self._batch_size, now_ms))
-        else:
-            before = queue[-1].builder.estimated_size_bytes
-        queue[-1].append(record)
-        return queue[-1].builder.estimated_size_bytes - before
+    def _mark_full(self, batch: ProducerBatch) -> None:
+        if batch.state == "open":
+            batch.state = "full"
+            self.closed.append(batch)
 
-    def all_full(self, partition: TopicPartition) -> bool:
-        """True where nothing may join the last batch that waits for this partition."""
+    def _has_memory(self, record: Any) -> bool:
+        if record.allocation is None:
+            record.allocation = self.pool.allocate(max(self.batch_size, size_upper_bound(
+                record.key, record.value, record.headers)))
+        return self.pool.resume(record.allocation)
+
+    def _append_new(self, partition: TopicPartition, queue: deque[ProducerBatch], record: Any,
+                    now_ms: int) -> int:
+        queue.append(self._new_batch(partition, self.batch_size, now_ms,
+                                     record.allocation.size_bytes))
+        return queue[-1].try_append(record)
+
+    def _new_batch(self, partition: TopicPartition, size: int, now_ms: int, buffer_bytes: int = 0,
+                   is_split: bool = False) -> ProducerBatch:
+        self._created[partition] = number = self._created.get(partition, 0) + 1
+        builder = MemoryRecordsBuilder(size, self._codec, self._level,
+                                       self._ratios.estimation(partition.topic))
+        batch = ProducerBatch(f"{partition}/{number}", partition, builder, now_ms, buffer_bytes,
+                              is_split)
+        self.incomplete[batch.id] = batch
+        return batch
+
+    # -- batches leave ------------------------------------------------------------------------
+    def reason(self, partition: TopicPartition, now_ms: int) -> str | None:
+        """Why the first batch of the partition is a reason to send now; None where it is none."""
         queue = self.queues.get(partition)
-        return not queue or queue[-1].data is not None or queue[-1].builder.is_full
-
-    def is_ready(self, partition: TopicPartition, now_ms: int) -> bool:
-        """True where the first batch of the partition is a reason to send now."""
-        queue = self.queues.get(partition)
-        if not queue or partition in self.muted:
-            return False
+        if not queue or partition in self.muted or queue[0].backs_off(now_ms):
+            return None
         first = queue[0]
-        if now_ms >= first.waits_until_ms(self._linger_ms):
-            return True
-        return not first.attempts and \
-            (len(queue) > 1 or first.builder.is_full or self.flushing)
+        if first.attempts:
+            return "retry"
+        if len(queue) > 1 or first.is_full:
+            return "full"
+        if now_ms >= first.waits_until_ms(self.linger_ms):
+            return "linger"
+        return "pool" if self.pool.queued else "flush" if self.flushing else None
 
-    def drain(self, partitions: list[TopicPartition], broker: int, max_size: int,
-              now_ms: int) -> list[ProducerBatch]:
+    def ready(self, cluster: Any, now_ms: int) -> tuple[list[int], bool]:
+        """Brokers that lead something ready; True where the leader of something is not known."""
+        brokers: dict[int, None] = {}
+        unknown, by_topic = False, {}
+        for partition, queue in self.queues.items():
+            by_topic.setdefault(partition.topic, []).append(partition)
+            if queue:
+                known = cluster.leader_of(partition)
+                if known is None:
+                    unknown = True
+                    continue
+                queue[0].saw_leader(known.leader_epoch)
+                if self.reason(partition, now_ms) is not None:
+                    brokers[known.leader] = None
+        for topic, partitions in by_topic.items():
+            if topic in self.partitioners:
+                self._update_load_stats(topic, sorted(partitions), cluster)
+        return list(brokers), unknown
+
+    def _update_load_stats(self, topic: str, partitions: list, cluster: Any) -> None:
+        """Queue lengths of the partitions that have a leader which is not too slow."""
+        sticky, lengths, numbers = self.partitioners[topic], [], []
+        if self._adaptive and len(partitions) >= cluster.partition_counts[topic]:
+            for partition in partitions:
+                known = cluster.leader_of(partition)
+                if known is None or self.queues[partition] and self._is_slow(known.leader):
+                    continue
+                lengths.append(len(self.queues[partition]))
+                numbers.append(partition.partition)
+        sticky.update_load_stats(lengths, numbers, len(partitions))
+
+    def _is_slow(self, broker: int) -> bool:
+        ready_ms, drained_ms = self._node_ms.get(broker, (0, 0))
+        return 0 < self._availability_ms < ready_ms - drained_ms
+
+    def update_node_latency(self, broker: int, now_ms: int, can_drain: bool) -> None:
+        """A broker had something to get, and could take it or not (KIP-794)."""
+        _, drained_ms = self._node_ms.get(broker, (now_ms, now_ms))
+        self._node_ms[broker] = now_ms, now_ms if can_drain else drained_ms
+
+    def drain(self, partitions: list[TopicPartition], broker: int, max_size: int, now_ms: int
+              ) -> list[tuple[ProducerBatch, str]]:
         """Take the first batch of each of the broker's partitions, from where the last drain ended.
 
-        One that still lingers goes along; one that backs off or is muted does not. Stops before
-        `max_size` bytes, but takes at least one batch.
+        Each comes with the rule by which it goes. One that still lingers goes along; one that backs
+        off or is muted does not. Stops before `max_size` bytes, but takes at least one batch; it
+        stops, too, at a batch that has to wait for others of its partition.
         """
         drained, size = [], 0
         start = self._drain_from.get(broker, 0) % len(partitions)
         for at in (*range(start, len(partitions)), *range(start)):
             self._drain_from[broker] = at
             queue = self.queues.get(partitions[at])
-            if not queue or partitions[at] in self.muted or queue[0].attempts and \
-                    now_ms < queue[0].waits_until_ms(self._linger_ms):
+            if not queue or partitions[at] in self.muted or queue[0].backs_off(now_ms):
                 continue
-            size += queue[0].builder.estimated_size_bytes
-            if drained and size > max_size:
+            if drained and size + queue[0].size_bytes > max_size:
                 break
-            drained.append(queue.popleft())
+            if self.transactions is not None and self.transactions.must_wait(queue[0]):
+                break
+            reason = self.reason(partitions[at], now_ms)
+            batch = self._closed_for_good(queue.popleft(), now_ms)
+            size += batch.size_bytes
+            drained.append((batch, READY_RULES.get(reason, COMPANY_RULE)))
         return drained
 
-    def reenqueue(self, batch: ProducerBatch, backoff_ms: int, now_ms: int) -> None:
-        """A batch that failed goes back to the front and waits for its back-off."""
-        batch.attempts += 1
-        batch.tried_ms, batch.backoff_ms = now_ms, backoff_ms
-        self.queues[batch.partition].appendleft(batch)
+    def _closed_for_good(self, batch: ProducerBatch, now_ms: int) -> ProducerBatch:
+        if self.transactions is not None and batch.base_sequence < 0:
+            self.transactions.stamp(batch)
+        fresh = batch.data is None and not batch.attempts
+        batch.close()
+        if fresh and self._codec != "none":
+            self._ratios.update_estimation(batch.partition.topic, batch.compression_ratio)
+        batch.drained_ms = max(batch.drained_ms, now_ms)
+        return batch
 
-    def split_and_reenqueue(self, big: ProducerBatch) -> None:
+    # -- batches come back --------------------------------------------------------------------
+    def reenqueue(self, batch: ProducerBatch, backoff_ms: int, now_ms: int) -> None:
+        """A batch that failed goes back and waits for its back-off."""
+        batch.reenqueued(backoff_ms, now_ms)
+        self._insert(batch)
+
+    def _insert(self, batch: ProducerBatch) -> None:
+        """At the front, or behind the batches that have lower sequences."""
+        queue, at = self.queues[batch.partition], 0
+        if batch.base_sequence >= 0:
+            while at < len(queue) and 0 <= queue[at].base_sequence < batch.base_sequence:
+                at += 1
+        queue.insert(at, batch)
+
+    def split_and_reenqueue(self, big: ProducerBatch) -> list[ProducerBatch]:
         """What a broker found too large goes back to the front in smaller batches, as if new.
 
         Their size is `batch.size`, and half of the batch where that did not help.
         """
-        size = self._batch_size
+        if self._codec != "none":
+            self._ratios.set_estimation(big.partition.topic, max(1.0, big.compression_ratio))
+        size = self.batch_size
         if big.is_split:
             largest = max(size_upper_bound(r.key, r.value, r.headers) for r in big.records)
-            size = max(largest, big.builder.estimated_size_bytes // 2)
+            size = max(largest, big.size_bytes // 2)
         parts: list[ProducerBatch] = []
         for record in big.records:
-            if not parts or not parts[-1].has_room_for(record):
-                parts.append(ProducerBatch(big.partition, size, big.created_ms, is_split=True))
-            parts[-1].append(record)
+            if not parts or parts[-1].try_append(record) is None:
+                parts.append(self._new_batch(big.partition, size, big.created_ms, is_split=True))
+                parts[-1].try_append(record)
+        sequence = big.base_sequence
         for part in parts:
             part.builder.close_for_appends()
-        self.queues[big.partition].extendleft(reversed(parts))
+            part.state = "full"
+            if sequence >= 0:
+                part.set_producer_state(big.producer, sequence)
+                sequence = part.last_sequence + 1
+                self.transactions.entry(big.partition).add_in_flight(part)
+        for part in reversed(parts):
+            self._insert(part)
+        return parts
 
+    def deallocate(self, batch: ProducerBatch) -> None:
+        """Nobody reads the batch any more: its memory is free again."""
+        self.incomplete.pop(batch.id, None)
+        if batch.buffer_bytes:
+            self.pool.deallocate(batch.buffer_bytes)
+            batch.buffer_bytes = 0
+
+    # -- time ---------------------------------------------------------------------------------
     def expired(self, created_before_ms: int) -> Iterator[ProducerBatch]:
         """Take out every waiting batch that was created at or before this time."""
         for queue in self.queues.values():
@@ -172,7 +284,11 @@ class RecordAccumulator:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When the next waiting batch may leave that may not leave now."""
-        due = [queue[0].waits_until_ms(self._linger_ms)
+        due = [queue[0].waits_until_ms(self.linger_ms)
                for partition, queue in self.queues.items()
                if queue and partition not in self.muted]
         return min((ms for ms in due if ms > now_ms), default=None)
+
+    def waiting(self, partition: TopicPartition) -> int:
+        """How many records wait for a partition."""
+        return sum(len(batch.records) for batch in self.queues.get(partition, ()))

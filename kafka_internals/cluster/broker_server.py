@@ -33,11 +33,13 @@ class BrokerSnapshot(NamedTuple):
     """`state`: "running", "paused", "stopped", "crashed", "without power", "without disk".
 
     `quotas` are ((client.id or "<default>", ((kind, bound), ...)), ...), none while it is down.
+    `next_producer_id` is what the next idempotent producer gets; None before the first one.
     """
 
     broker: int
     state: str
     quotas: tuple = ()
+    next_producer_id: int | None = None
 
 
 class BrokerServer(Node):
@@ -46,11 +48,12 @@ class BrokerServer(Node):
     between_brokers = FETCHER             # what a connection of another broker is for
 
     def __init__(self, world: World, broker: int, config: Any, cost: CostModel,
-                 rules: Rules) -> None:
+                 rules: Rules, request_producer_ids: Callable[[], Any]) -> None:
         super().__init__(world, broker_name(broker))
         self.broker, self.config, self.cost, self.rules = broker, config, cost, rules
         self.state = "running"
         self.handler_delay_us = 0             # a fault: every request takes so much longer
+        self._request_producer_ids = request_producer_ids
         self._correlation_ids = count(1)      # go on after a restart: identities stay unique
         self.disk = Disk(world.draw(self.name, "power loss"), cost.disk)
         self.handlers = {REQUEST: self._on_request, RESPONSE: self._on_response,
@@ -65,7 +68,7 @@ class BrokerServer(Node):
                           LOCK_FREE: self.threads.on_lock_free,
                           THROTTLE_OVER: self.threads.on_throttle_over}
         self.manager = ReplicaManager(self.broker, self.disk, self.config, self.rules,
-                                      self._correlation_ids.__next__)
+                                      self._correlation_ids.__next__, self._request_producer_ids)
 
     # -- life ---------------------------------------------------------------------------------
     def apply_image(self, image: Any, restarted: bool = False) -> None:
@@ -209,5 +212,6 @@ class BrokerServer(Node):
 
     def snapshot(self) -> BrokerSnapshot:
         """Frozen."""
-        return BrokerSnapshot(self.broker, self.state, self._quotas)
+        return BrokerSnapshot(self.broker, self.state, self._quotas,
+                              self.manager and self.manager.producer_ids.next_producer_id)
 

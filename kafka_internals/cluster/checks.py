@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka_internals.cluster.handles import Handle
 from kafka_internals.common import LEGAL_TOPIC, TopicPartition, broker_name
-from kafka_internals.config import BROKER_CONFIG, TOPIC_CONFIG
+from kafka_internals.config import BROKER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
 from kafka_internals.errors import (
     ConfigException,
     IllegalStateException,
@@ -143,6 +143,17 @@ def client_id(given: Any, taken: Any) -> None:
     if given in taken:
         raise ConfigException(f"client.id {given!r} is taken: names tell clients apart in pictures "
                               f"and forks, so give this one another")
+
+
+def producer_configs(configs: dict | None, more: dict[str, Any], functions: dict) -> tuple:
+    """A producer's configs, checked; its partitioner has to be one of the known `functions`."""
+    found = given(PRODUCER_CONFIG, configs, more)
+    named = dict(found).get("partitioner.class")
+    if named is not None and named not in functions:
+        raise ConfigException(f"Invalid value {named} for configuration partitioner.class: Class "
+                              f"{named} could not be found. Pass the function itself: "
+                              f"producer(partitioner={named})")
+    return found
 
 
 def not_negative(name: str, given: Any) -> None:

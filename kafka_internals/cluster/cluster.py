@@ -17,6 +17,7 @@ from kafka_internals.cluster.cost_model import CostModel
 from kafka_internals.cluster.export import export, log_directory
 from kafka_internals.cluster.faults import Faults
 from kafka_internals.cluster.floor import has_the_floor, inside_application, refuse_commands
+from kafka_internals.cluster.functions import Callbacks, check_partitioner, registered
 from kafka_internals.cluster.handles import (
     App,
     Call,
@@ -29,7 +30,7 @@ from kafka_internals.cluster.handles import (
 from kafka_internals.cluster.look import Why, attribute_of
 from kafka_internals.cluster.run import Run, Setup
 from kafka_internals.common import TopicPartition
-from kafka_internals.config import CONSUMER_CONFIG, PRODUCER_CONFIG
+from kafka_internals.config import CONSUMER_CONFIG
 from kafka_internals.errors import IllegalStateException, KafkaException, TimeoutException
 from kafka_internals.sim import why
 from kafka_internals.sim.invariants import InvariantViolated
@@ -72,6 +73,7 @@ class Cluster(Admin, Faults):
         self._options = options
         self._apps: dict[str, Application] = {}
         self._app_errors: list[Exception] = []
+        self.callbacks = Callbacks(self._app_failed)
         self._broken: tuple[int, Exception] | None = None
 
     @property
@@ -82,7 +84,7 @@ class Cluster(Admin, Faults):
             options = dict(self._options)
             prepare = options.pop("prepare", None)
             self._machine = Run(self._setup, apps=self._app_functions, start_app=self._start_app,
-                                **options)
+                                ended=self.callbacks.deliver, **options)
             if prepare is not None:
                 prepare(self._machine)
             try:
@@ -95,14 +97,19 @@ class Cluster(Admin, Faults):
 
     # -- commands: clients ---------------------------------------------------------
     def producer(self, client_id: str | None = None, configs: dict | None = None,
-                 **more: Any) -> Producer:
+                 partitioner: Callable | None = None, **more: Any) -> Producer:
         """A KafkaProducer. Configs by Kafka's names in `configs`, or with `_` for `.` as keywords.
 
-        Errors: ConfigException for an unknown name (with the nearest one) or impossible value.
+        `partitioner(topic, key, value, partitions)` places records that name no partition. Errors:
+        ConfigException for an unknown name (with the nearest one), an impossible value, or a
+        partitioner that could not be called again in a replay.
         """
         name = self._new_client("producer", client_id)
-        self._command("producer", client_id=name,
-                      configs=checks.given(PRODUCER_CONFIG, configs, more))
+        if partitioner is not None:
+            check_partitioner(partitioner)
+            more["partitioner.class"] = registered(self._app_functions, partitioner)
+        given = checks.producer_configs(configs, more, self._app_functions)
+        self._command("producer", client_id=name, configs=given)
         return Producer(self, name)
 
     def consumer(self, client_id: str | None = None, configs: dict | None = None,
@@ -127,11 +134,7 @@ class Cluster(Admin, Faults):
         check_application(application, handles)
         names = tuple(checks.handle_here(self, handle).name for handle in handles)
         self._ensure_free("run_app()")
-        name, number = application.__name__, 1
-        while name in self._apps or self._app_functions.get(name, application) is not application:
-            number += 1
-            name = f"{application.__name__}-{number}"
-        self._app_functions[name] = application
+        name = registered(self._app_functions, application, self._apps)
         self._command("run_app", app=name, handles=names)
         self._raise_app_error()
         return App(self, name)

@@ -45,10 +45,11 @@ class ConsumerRecord(NamedTuple):
     def decoded(cls, record: tuple) -> "ConsumerRecord":
         """StringDeserializer: UTF-8; what is not gets U+FFFD, as in Java."""
         *place, key, value, headers = record
-        return cls(*place, _text(key), _text(value), headers)
+        return cls(*place, text(key), text(value), headers)
 
 
-def _text(data: bytes | None) -> str | None:
+def text(data: bytes | None) -> str | None:
+    """UTF-8, with U+FFFD for what is none."""
     return None if data is None else data.decode("utf-8", "replace")
 
 
@@ -182,11 +183,15 @@ class Producer(Handle):
 
     def send(self, topic: str, value: Any = None, *, key: Any = None, partition: int | None = None,
              timestamp: int | None = None,
-             headers: Iterable[tuple[str, bytes | None]] = ()) -> Receipt:
+             headers: Iterable[tuple[str, bytes | None]] = (),
+             on_completion: Any = None) -> Receipt:
         """Hand a record to the client. It takes no virtual time; the receipt tells what became.
 
-        `timestamp` in epoch ms (default: now). Errors: InvalidTopicException, ValueError and
-        SerializationException at once; everything else from `receipt.get()`.
+        `timestamp` in epoch ms (default: now). `on_completion(metadata, error)` is called when the
+        record has ended, for records of one partition in the order in which they were sent; it may
+        look, but not command, and a fork or film does not call it again. Errors:
+        InvalidTopicException, ValueError and SerializationException at once; everything else from
+        `receipt.get()`.
         """
         check_call(self, "send()")
         name = getattr(topic, "name", topic)
@@ -199,8 +204,15 @@ class Producer(Handle):
                 "key": serialized("key", key), "value": serialized("value", value),
                 "headers": tuple((str(name), serialized("header", data)) for name, data in headers),
                 "partition": partition, "timestamp": timestamp}
+        receipt = f"{self.name}#{len(self.cluster.calls_of(self.name)) + 1}"
+        if on_completion is not None:
+            self.cluster.callbacks.add(receipt, on_completion)
         self.cluster.client_call("send", args)
-        return Receipt(self.cluster, f"{self.name}#{len(self.cluster.calls_of(self.name))}")
+        return Receipt(self.cluster, receipt)
+
+    def metrics(self) -> dict[str, float | None]:
+        """The client's metrics now, by Kafka's names; None where nothing was measured yet."""
+        return dict(self.cluster.core_of(self.name).metrics(int(self.cluster.now_ms)))
 
     def flush(self) -> Any:
         """Send everything now and wait until all of it is answered."""

@@ -3,6 +3,7 @@
 There is no controller yet, so the in-sync replica set is the one that a topic began with.
 """
 
+from bisect import bisect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from kafka_internals.cluster.request_judges import (
 )
 from kafka_internals.cluster.run import Run
 from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.errors import IllegalStateException
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.trace import Change
@@ -202,11 +204,87 @@ class AckedNeverLost:
         return (partition,)
 
 
+class BufferMemoryBounded:
+    """A producer's batches never hold more than `buffer.memory`, and give all of it back."""
+
+    watches = frozenset({"available_bytes"})
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """Every byte is free, in a batch, or set aside for somebody who waits."""
+        producer = look(change.subject)
+        held = sum(batch.buffer_bytes for batch in producer.batches) \
+            + sum(got for _, got in producer.pool.waiting)
+        if producer.pool.available_bytes + held == producer.pool.total_bytes and change.new >= 0:
+            return None
+        return (f"{change.subject}: {change.new} bytes are free and {held} in use, of "
+                f"{producer.pool.total_bytes} bytes of buffer.memory")
+
+
+class ProducedOnceInOrder:
+    """What an idempotent producer was acknowledged is stored once, in the order of its sending.
+
+    A batch goes on where its producer's last one ended, or begins an epoch. No record is there a
+    second time, where `told` tells records apart. And of two records of one partition
+    that are acknowledged, the one that was sent first has the smaller offset.
+    """
+
+    watches = frozenset({"log_end_offset", "offset"})
+
+    def __init__(self, run: Run, told: Callable[[Any], Any] | None = None) -> None:
+        self._run, self._told = run, told
+        self._last: dict[tuple, tuple] = {}         # replica, producer: epoch, last sequence
+        self._seen: dict[tuple, int] = {}
+        self._acked: dict[tuple, list] = {}         # client, partition: numbers, offsets
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """Batches that a leader appended, or a record that was acknowledged."""
+        if change.attribute == "offset":
+            return self._in_order(change, look)
+        replica = look(change.subject)
+        if change.old is None or replica is None or replica.role != "leader":
+            return None
+        fresh = self._run.read(change.subject, change.old)
+        return next(filter(None, (self._stored(change.subject, batch) for batch in fresh)), None)
+
+    def _stored(self, replica: str, batch: Any) -> str | None:
+        header = batch.header
+        if header.producer_id < 0:
+            return None
+        who = replica, header.producer_id
+        epoch, last = self._last.get(who, (-1, -1))
+        self._last[who] = header.producer_epoch, header.last_sequence
+        if header.producer_epoch < epoch or header.producer_epoch == epoch and \
+                header.base_sequence != last + 1:
+            return (f"{replica}: producer {header.producer_id} has sequence {last} of epoch {epoch}"
+                    f" last, and {header.base_sequence} of epoch {header.producer_epoch} follows")
+        for record in batch.records() if self._told is not None else ():
+            told = self._told(record)
+            if (first := self._seen.setdefault((*who, told), record.offset)) != record.offset:
+                return (f"{replica}: {told} of producer {header.producer_id} is there twice, at "
+                        f"{first} and {record.offset}")
+        return None
+
+    def _in_order(self, change: Change, look: Look) -> str | None:
+        client, _, number = change.subject.partition("#")
+        if change.new < 0 or not self._run.core(client).config["enable.idempotence"]:
+            return None
+        acked = self._acked.setdefault((client, look(change.subject).partition), [])
+        at = bisect(acked, (int(number), change.new))
+        acked.insert(at, (int(number), change.new))
+        before, after = acked[max(0, at - 1)][1], acked[min(at + 1, len(acked) - 1)][1]
+        if before <= change.new <= after:
+            return None
+        return (f"{change.subject} is at offset {change.new}, between records of its producer that "
+                f"are at {before} and {after}")
+
+
 def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
     """Judge every event of a run from now on, by every invariant; a violation is raised."""
     judges = [ValidHighWatermark(), NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(),
               AckedNeverLost(run), AcksHonoured(run), ResponsesInOrder(run),
-              NobodyWaitsInAHandler(run), *extra]
+              NobodyWaitsInAHandler(run), BufferMemoryBounded(), *extra]
+    if not any(type(one) is ProducedOnceInOrder for one in extra):
+        judges.append(ProducedOnceInOrder(run))
     judges = [judge for judge in judges if type(judge) not in excused]
     trial = Trial(run.world.trace, run.look, judges)
     run.world.after_event.append(trial.after_event)
@@ -241,9 +319,16 @@ class NoSilentChange:
             self._seen[subject] = now
         for (subject, attribute), new in said.items():
             if subject in self._seen and self._run.look(subject) is not None:
-                if (value := self._run.current(subject, attribute)) != new:
+                if (value := self._now(subject, attribute)) != new:
                     self._violated(event, f"{attribute} of {subject} was said to be {new!r} and "
                                           f"is {value!r}")
+
+    def _now(self, subject: str, attribute: str) -> Any:
+        """None for a key that is gone, as a change says it."""
+        try:
+            return self._run.current(subject, attribute)
+        except IllegalStateException:
+            return None
 
     @staticmethod
     def _violated(event: int, sentence: str) -> None:

@@ -5,7 +5,8 @@ film, a fork, a counterfactual - executes the journal once more. Commands are ch
 come here; what arrives is carried out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from kafka_internals.clients.kafka_consumer import KafkaConsumer
@@ -14,10 +15,13 @@ from kafka_internals.cluster import words
 from kafka_internals.cluster.broker_server import FETCHER, BrokerServer
 from kafka_internals.cluster.client_node import ClientNode
 from kafka_internals.cluster.cost_model import CostModel
+from kafka_internals.cluster.functions import partitioner_named
 from kafka_internals.cluster.look import attribute_of
 from kafka_internals.common import Changed, TopicPartition, broker_name
 from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
 from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
+from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
+from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.server.partition import Rules
 from kafka_internals.sim.disk import DiskSnapshot
 from kafka_internals.sim.disk_faults import FullDisk
@@ -49,20 +53,24 @@ class Run:
 
     def __init__(self, setup: Setup, *, traced: bool = True, without: frozenset[int] = frozenset(),
                  apps: dict[str, Callable] | None = None,
-                 start_app: Callable[..., Any] | None = None) -> None:
+                 start_app: Callable[..., Any] | None = None,
+                 ended: Callable[[str, list], None] | None = None) -> None:
         self.setup = setup
         self.world = World(setup.seed, latency_us=setup.latency_us, jitter_us=setup.jitter_us,
                            without=without)
         self.world.trace = Trace() if traced else None
         self.broker_config = BROKER_CONFIG.parse(dict(setup.configs))
+        producer_ids = ProducerIdControlManager(setup.brokers)
         self.brokers = {id: BrokerServer(self.world, id, self.broker_config, setup.cost,
-                                         setup.rules) for id in setup.brokers}
+                                         setup.rules, partial(
+                                             producer_ids.generate_next_producer_id, id))
+                        for id in setup.brokers}
         self.clients: dict[str, ClientNode] = {}
         self.image = MetadataImage(setup.brokers, {})
         self._publish_image()
         self.entries: list[Entry] = []
         self.apps = {} if apps is None else apps
-        self._start_app = start_app
+        self._start_app, self._ended = start_app, ended
         self._slowed: dict[int, list[tuple]] = {}
 
     # -- the journal --------------------------------------------------------------------------
@@ -165,6 +173,12 @@ class Run:
                     break
         return Batches(found, len(found))
 
+    def read(self, replica: str, offset: int) -> Iterator[RecordBatch]:
+        """The batches of a replica that is up, from an offset on."""
+        name, _, broker = replica.rpartition("@")
+        log = self.brokers[int(broker)].manager.partitions[TopicPartition.of(name)].log
+        return batches(log.read(offset, 1 << 30, log.log_end_offset).records)
+
     def disk(self, broker: int) -> DiskSnapshot:
         """The files of a broker and which of their pages are on its disk."""
         return self.brokers[broker].disk.snapshot()
@@ -184,14 +198,20 @@ class Run:
                 node.apply_image(self.image)
 
     def _do_producer(self, client_id: str, configs: tuple) -> None:
-        self._add_client(client_id, KafkaProducer, PRODUCER_CONFIG, configs)
+        name = dict(configs).get("partitioner.class")
+        self._add_client(client_id, KafkaProducer, PRODUCER_CONFIG, configs,
+                         partitioner_named(name, self.apps))
+        if self._ended is not None:
+            node = self.clients[client_id]
+            node.after.append(partial(self._ended, client_id, node.core.completed))
 
     def _do_consumer(self, client_id: str, configs: tuple) -> None:
         self._add_client(client_id, KafkaConsumer, CONSUMER_CONFIG, configs)
 
-    def _add_client(self, client_id: str, kind: type, definition: Any, configs: tuple) -> None:
+    def _add_client(self, client_id: str, kind: type, definition: Any, configs: tuple,
+                    *more: Any) -> None:
         core = kind(client_id, self.setup.brokers, definition.parse(dict(configs)),
-                    lambda purpose: self.world.draw(client_id, purpose))
+                    lambda purpose: self.world.draw(client_id, purpose), *more)
         self.clients[client_id] = ClientNode(self.world, core)
         self._note(client_id, "topics", None, (), f"new {kind.__name__}")
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from kafka_internals.cluster.cluster import Cluster
-from kafka_internals.cluster.invariants import put_on_trial
+from kafka_internals.cluster.invariants import ProducedOnceInOrder, put_on_trial
 from kafka_internals.cluster.run import Run
 from kafka_internals.common import TopicPartition
 from kafka_internals.sim.invariants import InvariantViolated
@@ -17,9 +17,16 @@ from kafka_internals.sim.journal import Journal, shrunk
 from kafka_internals.sim.world import World
 
 PACE = {"request.timeout.ms": 900, "delivery.timeout.ms": 2_000}
+MEMORY = ({"batch_size": 60, "buffer_memory": 400}, {"batch_size": 200, "buffer_memory": 800}, {})
+PLAIN = {"enable_idempotence": False}
 ACTIONS = ("send",) * 8 + ("poll",) * 4 + ("run",) * 5 + (
     "kill", "stop", "power_loss", "restart", "restart", "pause", "resume", "slow", "cut", "lossy",
     "heal", "heal", "quota")
+
+
+def on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
+    """Judge a schedule's run: its records tell by their values which they are."""
+    put_on_trial(run, (ProducedOnceInOrder(run, lambda record: record.value), *extra), excused)
 
 
 class Schedule:
@@ -32,7 +39,8 @@ class Schedule:
             "replica.socket.timeout.ms": 800, "num.io.threads": (8, 2, 1)[self._draw(3)],
             "num.network.threads": 1 + self._draw(3),
             "queued.max.requests": (500, 1)[self._draw(2)]})
-        put_on_trial(self.cluster.machine, extra, excused)
+        on_trial(self.cluster.machine, extra, excused)
+        self._sent = 0
         self._torn: set[int] = set()            # brokers that lost bytes and may not be whole yet
 
     def run(self, commands: int = 24) -> None:
@@ -41,8 +49,10 @@ class Schedule:
         cluster.create_topic("orders", 1 + self._draw(2), 1 + self._draw(3),
                              {"min.insync.replicas": 1 + self._draw(2)})
         self._producers = [
-            cluster.producer(acks=("all", "all", "1", "0")[self._draw(4)], configs=PACE,
-                             linger_ms=self._draw(6),
+            cluster.producer(acks=("all", "all", "all", "1", "0")[self._draw(5)], configs=PACE,
+                             linger_ms=self._draw(6), **({} if self._draw(5) else PLAIN),
+                             **MEMORY[self._draw(3)], max_block_ms=500,
+                             compression_type=("none", "none", "lz4")[self._draw(3)],
                              max_in_flight_requests_per_connection=1 + self._draw(5))
             for _ in range(1 + self._draw(2))]
         self._consumer = cluster.consumer(auto_offset_reset="earliest",
@@ -67,7 +77,8 @@ class Schedule:
         producer = self._producers[self._draw(len(self._producers))]
         key = f"k{self._draw(4)}" if self._draw(2) else None
         for _ in range(1 + self._draw(3)):
-            producer.send("orders", "x" * self._draw(40), key=key)
+            self._sent += 1
+            producer.send("orders", f"{self._sent}: {'x' * self._draw(40)}", key=key)
 
     def _poll(self) -> None:
         self._consumer.poll(self._draw(60))
@@ -162,7 +173,7 @@ def shortest(seed: int, unsafe: dict[str, str] | None = None,
              excused: tuple[type, ...] = ()) -> tuple[str, Journal]:
     """A schedule that violates something, shrunk: the sentence and the shortest journal."""
     schedule = Schedule(seed, unsafe, excused=excused)
-    judged = partial(put_on_trial, excused=excused)
+    judged = partial(on_trial, excused=excused)
     try:
         schedule.run()
     except InvariantViolated as violated:

@@ -15,6 +15,11 @@ ATTRIBUTES = {
     "role": "role", "position": "position", "buffered": "records buffered", "offset": "offset",
     "accumulator": "records waiting", "leader": "leader", "topics": "topics of interest",
     "remote_log_end_offset": "known log end offset", "assignment": "assignment",
+    "in_flight": "batches in flight", "batch_state": "state",
+    "available_bytes": "free bytes of buffer.memory", "sticky": "sticky partition",
+    "waiting_threads": "calls that wait for memory", "next_sequence": "next sequence",
+    "producer_id": "producer id", "producer_epoch": "producer epoch",
+    "next_producer_id": "next producer id",
     "fetch_position": "fetch position", "paused": "paused partitions",
     "records": "records returned", "error": "error", "station": "station",
     "asked": "question", "answer": "answer"}
@@ -41,6 +46,8 @@ def attribute(name: str) -> str:
     words = ATTRIBUTES.get(field, field.replace("_", " "))
     if field == "remote_log_end_offset":
         return f"{words} of broker {key}"
+    if field == "batch_state":
+        return f"{words} of batch {key}"
     return f"{words} of {key}" if key else words
 
 

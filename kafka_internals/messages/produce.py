@@ -84,11 +84,15 @@ def validate_records(version: int, records: bytes) -> RecordBatch:
 
 
 class ProduceRequest(NamedTuple):
-    """`acks` is -1, 0 or 1; `timeout_ms` bounds the wait for the in-sync replicas."""
+    """`acks` is -1, 0 or 1; `timeout_ms` bounds the wait for the in-sync replicas.
+
+    `transactional_id` is None outside transactions.
+    """
 
     acks: int
     timeout_ms: int
     partitions: tuple[PartitionProduceData, ...]
+    transactional_id: str | None = None
 
     def response(self, partitions: tuple[PartitionProduceResponse, ...]) -> "ProduceResponse":
         """The answer, in the order of the request."""

@@ -7,9 +7,14 @@ client sends nothing, either (KIP-219). A quota of a client.id stands before the
 a quota nothing is measured.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from kafka_internals.messages.fetch import FetchRequest
+from kafka_internals.messages.produce import ProduceRequest
+
+TOLD = 500                                # "why?" names so many requests that used a quota up
 PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE = "producer_byte_rate", "consumer_byte_rate"
 REQUEST_PERCENTAGE = "request_percentage"
 QUOTA_RULE = "over its quota: the client waits (rate - bound) / bound * window"
@@ -127,16 +132,52 @@ class QuotaManagers:
         self.fetch = ClientQuotaManager(CONSUMER_BYTE_RATE, config)
         self.request = ClientRequestQuotaManager(REQUEST_PERCENTAGE, config)
         self.enabled = False
+        self._quoted: frozenset[str | None] = frozenset()
+        self._used: dict[str, deque] = {}         # by client: requests since it was throttled last
 
     def update(self, quotas: Mapping[str | None, Mapping[str, float]]) -> None:
         """Take over the quotas of a metadata image."""
         for manager in (self.produce, self.fetch, self.request):
             manager.update(quotas)
-        self.enabled = any(quotas.values())
+        self.enabled, self._quoted = any(quotas.values()), frozenset(quotas)
 
     def record_thread_time(self, client_id: str, thread_us: int, now_ms: int) -> None:
         """A network thread has worked for a client: counted, but nobody is held off for it now."""
         self.request.record(client_id, percentage(thread_us), now_ms)
+
+
+    def throttle_ms(self, request: Any, body: Any, now_ms: int) -> int:
+        """Record what this request has used; for how many ms its client has to be held off."""
+        client, asked = request.client_id, request.body
+        if type(asked) is FetchRequest and asked.replica_id >= 0:
+            return 0                                     # replicas have a quota of their own
+        self._used.setdefault(client, deque(maxlen=TOLD)).append(request.id)
+        throttle_ms = 0
+        if body is not None:                             # acks=0 is exempt from thread time
+            throttle_ms = self.request.record_and_get_throttle_time_ms(
+                client, percentage(request.thread_us), now_ms)
+        if type(asked) is ProduceRequest:
+            return max(throttle_ms, self.produce.record_and_get_throttle_time_ms(
+                client, asked.size_bytes, now_ms))
+        if type(asked) is FetchRequest:
+            size = body.size_bytes
+            throttle_ms = max(throttle_ms, self.fetch.record_and_get_throttle_time_ms(
+                client, size, now_ms))
+            if throttle_ms:
+                self.fetch.record(client, -size, now_ms)
+        return throttle_ms
+
+    def reads(self, broker: str, client: str) -> tuple:
+        """What a throttled answer read: the requests that used the quota up, and the quota."""
+        used = list(self._used[client])
+        self._used[client] = deque(used[-1:], maxlen=TOLD)
+        entity = client if client in self._quoted else "<default>"
+        return tuple((one, "asked") for one in used[:-1]) + ((broker, f"quotas.{entity}"),)
+
+    def most_bytes(self, client: str, limit: int) -> int:
+        """The most bytes that one answer may hold, up to `limit`."""
+        most = self.fetch.max_value_in_quota_window(client)
+        return limit if most is None else int(most)
 
 
 def percentage(thread_us: int) -> float:

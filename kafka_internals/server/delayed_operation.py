@@ -82,8 +82,8 @@ class DelayedOperationPurgatory:
                                 now_ms: int) -> list:
         """Complete the operation now, or park it under every key until its deadline."""
         if operation.can_complete():
-            return [operation.take("condition holds", operation.reads()),
-                    *operation.complete(now_ms)]
+            reads = operation.request.reads() + operation.reads()
+            return [operation.take("condition holds", reads), *operation.complete(now_ms)]
         for key in keys:
             self._watchers.setdefault(key, []).append(operation)
         self._ticket += 1

@@ -6,7 +6,6 @@ thread. The order inside a follower's fetch is Kafka's: read first, then count t
 high watermark in an answer with records is the one from before.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicParti
 from kafka_internals.errors import (
     ApiException,
     CorruptRecordException,
+    InvalidRequestException,
     InvalidRequiredAcksException,
     KafkaStorageException,
     NotLeaderOrFollowerException,
@@ -23,6 +23,11 @@ from kafka_internals.errors import (
 )
 from kafka_internals.messages import Request
 from kafka_internals.messages.fetch import FetchRequest, FetchResponse, PartitionData
+from kafka_internals.messages.init_producer_id import (
+    NO_PRODUCER,
+    InitProducerIdRequest,
+    ProducerIdAndEpoch,
+)
 from kafka_internals.messages.list_offsets import (
     EARLIEST_TIMESTAMP,
     ListOffsetsPartitionResponse,
@@ -36,12 +41,13 @@ from kafka_internals.messages.produce import (
     PartitionProduceResponse,
     ProduceRequest,
 )
-from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManagers, percentage
+from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManagers
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce
 from kafka_internals.server.fetch_session import FetchManager, FetchSession
 from kafka_internals.server.partition import Partition, Rules
+from kafka_internals.server.producer_id_manager import ProducerIdManager
 from kafka_internals.server.replica_fetcher import ReplicaFetcher
 from kafka_internals.storage.checkpoint_file import (
     HIGH_WATERMARK_CHECKPOINT,
@@ -57,7 +63,7 @@ FETCH_RULE = "a consumer reads below the high watermark, a replica to the log en
 WITHOUT_LOG_START = (UnknownTopicOrPartitionException, NotLeaderOrFollowerException,
                      RecordTooLargeException, RecordBatchTooLargeException, CorruptRecordException,
                      KafkaStorageException, InvalidRequiredAcksException)
-TOLD_OF_QUOTAS = 500                      # "why?" names so many requests that used a quota up
+IDS_RULE = "no producer id is given twice: a broker has blocks of 1,000 for its own (KIP-730)"
 ERROR_RULE = "refused, nothing was changed"
 SESSION_RULE = "a fetch session goes on only by its id and its next epoch (KIP-227)"
 SESSION_EVICTION_MS = 120_000
@@ -67,7 +73,8 @@ class ReplicaManager:
     """The core of a broker: its replicas, its fetchers and its purgatories."""
 
     def __init__(self, broker: int, storage: Any, config: Any, rules: Rules,
-                 next_correlation_id: Callable[[], int]) -> None:
+                 next_correlation_id: Callable[[], int],
+                 request_producer_ids: Callable[[], Any] = lambda: None) -> None:
         self.broker, self.rules = broker, rules
         self._storage, self._config = storage, config
         self.image: Any = None
@@ -79,12 +86,13 @@ class ReplicaManager:
                                       SESSION_EVICTION_MS)
         self._next_correlation_id = next_correlation_id
         self.quotas = QuotaManagers(config)
-        self._used: dict[str, deque] = {}         # by client: requests since it was throttled last
         self._logs = LogManager(storage, config)
         self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
+        self.producer_ids = ProducerIdManager(request_producer_ids)
         self._handlers = {ProduceRequest: self._produce, FetchRequest: self._fetch,
-                          MetadataRequest: self._metadata, ListOffsetsRequest: self._list_offsets}
+                          MetadataRequest: self._metadata, ListOffsetsRequest: self._list_offsets,
+                          InitProducerIdRequest: self._init_producer_id}
 
     # -- metadata -----------------------------------------------------------------------------
     def apply_image(self, image: Any, now_ms: int, restarted: bool, reads: tuple) -> list:
@@ -132,8 +140,9 @@ class ReplicaManager:
 
     def _answer(self, request: Request, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
         throttle_ms = 0
-        if self.quotas.enabled and (throttle_ms := self._over_quota(request, body, now_ms)):
-            rule, reads = QUOTA_RULE, reads + self._users(request.client_id)
+        if self.quotas.enabled and (throttle_ms := self.quotas.throttle_ms(request, body, now_ms)):
+            rule, reads = QUOTA_RULE, reads + self.quotas.reads(broker_name(self.broker),
+                                                                request.client_id)
         if type(body) is FetchResponse and body.error == "NONE":
             body = self._sessions.throttled_response(request) if throttle_ms else \
                 self._sessions.update_and_generate_response_data(request, body.partitions, now_ms)
@@ -141,36 +150,6 @@ class ReplicaManager:
             body = body._replace(throttle_time_ms=throttle_ms)
         told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
         return [told, Reply(request, body, throttle_ms=throttle_ms)]
-
-    # -- quotas -------------------------------------------------------------------------------
-    def _over_quota(self, request: Request, body: Any, now_ms: int) -> int:
-        """Record what this request has used; for how many ms its client has to be held off."""
-        quotas, client, asked = self.quotas, request.client_id, request.body
-        if type(asked) is FetchRequest and asked.replica_id >= 0:
-            return 0                                     # replicas have a quota of their own
-        self._used.setdefault(client, deque(maxlen=TOLD_OF_QUOTAS)).append(request.id)
-        throttle_ms = size = 0
-        if body is not None:                             # acks=0 is exempt from thread time
-            throttle_ms = quotas.request.record_and_get_throttle_time_ms(
-                client, percentage(request.thread_us), now_ms)
-        if type(asked) is ProduceRequest:
-            return max(throttle_ms, quotas.produce.record_and_get_throttle_time_ms(
-                client, asked.size_bytes, now_ms))
-        if type(asked) is FetchRequest:
-            size = body.size_bytes
-            throttle_ms = max(throttle_ms, quotas.fetch.record_and_get_throttle_time_ms(
-                client, size, now_ms))
-            if throttle_ms:
-                quotas.fetch.record(client, -size, now_ms)
-        return throttle_ms
-
-    def _users(self, client: str) -> tuple:
-        """What a throttled answer read: the requests that used the quota up, and the quota."""
-        used = list(self._used[client])
-        self._used[client] = deque(used[-1:], maxlen=TOLD_OF_QUOTAS)
-        entity = client if client in self.image.quotas else "<default>"
-        return tuple((one, "asked") for one in used[:-1]) + (
-            (broker_name(self.broker), f"quotas.{entity}"),)
 
     def _produce(self, request: Request, now_ms: int) -> list:
         body, effects = request.body, []
@@ -219,7 +198,8 @@ class ReplicaManager:
             return self._produces.try_complete_else_watch(operation, tuple(results), now_ms)
         if body.acks == NO_ACK:
             failed = any(result.error != "NONE" for result in results.values())
-            throttle_ms = self._over_quota(request, None, now_ms) if self.quotas.enabled else 0
+            throttle_ms = self.quotas.throttle_ms(request, None, now_ms) if self.quotas.enabled \
+                else 0
             return [Reply(request, None, failed, throttle_ms)]
         reads = tuple((p.subject, "log_end_offset", end) for p, end, _ in appended)
         return self._answer(request, body.response(tuple(results.values())),
@@ -228,7 +208,7 @@ class ReplicaManager:
     def _fetch(self, request: Request, now_ms: int) -> list:
         limit = self._config["fetch.max.bytes"]
         if self.quotas.enabled and request.body.replica_id < 0:
-            limit = min(limit, self._most_in_quota(request.client_id, limit))
+            limit = min(limit, self.quotas.most_bytes(request.client_id, limit))
         if request.body.max_bytes > limit:
             request = request._replace(body=request.body._replace(max_bytes=limit))
         try:
@@ -258,10 +238,6 @@ class ReplicaManager:
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple(asked.partition for asked in body.partitions)
         return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
-
-    def _most_in_quota(self, client: str, limit: int) -> int:
-        most = self.quotas.fetch.max_value_in_quota_window(client)
-        return limit if most is None else int(most)
 
     def read(self, body: FetchRequest) -> tuple[PartitionData, ...]:
         """Read every partition of a fetch; the first that has data gives at least one batch."""
@@ -314,6 +290,24 @@ class ReplicaManager:
                                                one.leader_epoch, error))
         body = request.body.response(self.image.brokers, tuple(known), tuple(unknown))
         return self._answer(request, body, "the broker's metadata image", (), now_ms)
+
+    def _init_producer_id(self, request: Request, now_ms: int) -> list:
+        """A number for a producer that has no transactional id; what it had before is not asked."""
+        body, ids, subject = request.body, self.producer_ids, broker_name(self.broker)
+        old, error, given = ids.next_producer_id, "NONE", NO_PRODUCER
+        try:
+            if (body.producer_id < 0) != (body.producer_epoch < 0):
+                raise InvalidRequestException(
+                    f"producer id {body.producer_id} with epoch {body.producer_epoch}: give both, "
+                    f"or -1 for both")
+            given = ProducerIdAndEpoch(ids.generate_producer_id(), 0)
+        except ApiException as refused:
+            error = refused.error_name
+        changed = [] if ids.next_producer_id == old else [Changed(
+            subject, "next_producer_id", old, ids.next_producer_id, IDS_RULE, request.reads())]
+        reads = ((subject, "next_producer_id"),) if given.is_valid else ()
+        return changed + self._answer(request, body.response(error, given), IDS_RULE, reads,
+                                      now_ms)
 
     def _list_offsets(self, request: Request, now_ms: int) -> list:
         found, reads = [], []

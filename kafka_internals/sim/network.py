@@ -1,7 +1,8 @@
 """Connections between nodes, and the faults that are installed on the links below them.
 
-What TCP promises holds: messages of one connection arrive in order, a process that dies closes its
-connections, a machine that lost power says nothing. A fault is an object on one direction of a
+What TCP promises holds: messages of one connection arrive in order and without a gap, so behind one
+that is lost nothing arrives any more; a process that dies closes its connections, a machine that
+lost power says nothing. A fault is an object on one direction of a
 link; it is asked for each message and answers how much later it arrives, or None: lost.
 """
 
@@ -48,13 +49,14 @@ class Connection:
     """One TCP connection: who opened it to whom, for what, and in which lives of both."""
 
     __slots__ = ("id", "client", "server", "purpose", "client_life", "server_life", "open",
-                 "_last_due_us")
+                 "has_gap", "_last_due_us")
 
     def __init__(self, id: str, client, server, purpose: str) -> None:
         self.id, self.client, self.server, self.purpose = id, client, server, purpose
         self.client_life = client.life
         self.server_life = server.life if server.up else NOBODY
         self.open = True
+        self.has_gap: set[str] = set()            # receivers that miss a message, and so the rest
         self._last_due_us = {client.name: 0, server.name: 0}
 
     def in_order(self, receiver: str, due_us: int) -> int:
@@ -108,7 +110,10 @@ class Network:
             return                                # nobody reads answers on a closed connection
         sender = connection.client if to_server else connection.server
         travel_us = self._travel_us(sender.name, receiver.name, connection.purpose)
-        lost = travel_us is None or message.id in self.dropped
+        lost = travel_us is None or message.id in self.dropped or receiver.name in \
+            connection.has_gap
+        if lost:
+            connection.has_gap.add(receiver.name)
         due_us = None if lost else connection.in_order(receiver.name, world.now_us + travel_us)
         if world.trace is not None:
             world.trace.flights.append(

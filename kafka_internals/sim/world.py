@@ -150,13 +150,18 @@ class World:
             self.step()
 
     def forget(self, message_id: str) -> bool:
-        """Lose a message that is on its way; False where none with this identity is."""
-        kept = [entry for entry in self._agenda
-                if not (entry[5] in (REQUEST, RESPONSE) and entry[6][1].id == message_id)]
-        lost = len(kept) < len(self._agenda)
-        self._agenda[:] = kept
+        """Lose a message that is on its way, and what is behind it; False where there is none."""
+        messages = [entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)]
+        lost = next((entry for entry in messages if entry[6][1].id == message_id), None)
+        if lost is None:
+            return False
+        connection, receiver = lost[6][0], lost[3]
+        connection.has_gap.add(receiver)
+        behind = {entry[1] for entry in messages if entry[6][0] is connection
+                  and entry[3] == receiver and entry[0] >= lost[0]}
+        self._agenda[:] = [entry for entry in self._agenda if entry[1] not in behind]
         heapify(self._agenda)
-        return lost
+        return True
 
     def pause(self, node: Node) -> None:
         """Nothing happens to the node until it resumes; the clock and the network go on."""

@@ -16,9 +16,10 @@ def talks():
     assert [send for talk in all_talks for send in talk.sent] == []
 
 
-def _maker(talks, core, definition):
+def _maker(talks, core, definition, **defaults):
     def make(dice=no_luck, **configs):
-        config = definition.parse({name.replace("_", "."): v for name, v in configs.items()})
+        config = definition.parse({name.replace("_", "."): v
+                                   for name, v in {**defaults, **configs}.items()})
         talks.append(Talk(core("client", BROKERS, config, dice)))
         return talks[-1]
     return make
@@ -26,7 +27,13 @@ def _maker(talks, core, definition):
 
 @pytest.fixture
 def producing(talks):
-    """Make a producer; configs with `_` for `.`."""
+    """Make a producer without idempotence; configs with `_` for `.`."""
+    return _maker(talks, KafkaProducer, PRODUCER_CONFIG, enable_idempotence=False)
+
+
+@pytest.fixture
+def numbering(talks):
+    """Make a producer as it is by default: idempotent."""
     return _maker(talks, KafkaProducer, PRODUCER_CONFIG)
 
 

@@ -40,7 +40,7 @@ def test_records_that_linger_together_are_one_batch():
     producer = cluster.producer(linger_ms=10)
     receipts = [producer.send("orders", f"{n}", partition=1) for n in range(3)]
     assert [receipt.get().offset for receipt in receipts] == [0, 1, 2]
-    assert asked(cluster, "producer-1")[1:] == ["produce 3 for orders-1, acks=all"]
+    assert asked(cluster, "producer-1")[1:] == ["a producer id", "produce 3 for orders-1, acks=all"]
 
 
 def test_a_topic_that_nobody_knows_times_out_by_name():
@@ -84,13 +84,17 @@ def test_a_batch_over_the_topics_limit_is_refused_by_the_broker():
         cluster.producer(linger_ms=0).send("orders", "x" * 200).get()
 
 
-def test_a_lost_answer_is_followed_by_a_second_copy_without_idempotence():
+@pytest.mark.parametrize("idempotent, lost, stored, offset", [
+    (False, 2, ["paid", "paid"], 1), (True, 3, ["paid"], 0)])
+def test_g_c_2_a_lost_answer_is_followed_by_a_second_copy_only_without_idempotence(
+        idempotent, lost, stored, offset):
     cluster = canonical.healthy()
-    producer = cluster.producer(linger_ms=0, request_timeout_ms=500)
+    producer = cluster.producer(linger_ms=0, request_timeout_ms=500,
+                                enable_idempotence=idempotent)
     receipt = producer.send("orders", "paid", partition=0)
-    cluster.drop("response-producer-1.2")
-    assert receipt.get().offset == 1
-    assert [record.value for record in cluster.log("orders-0", 1)] == ["paid", "paid"]
+    cluster.drop(f"response-producer-1.{lost}")
+    assert receipt.get().offset == offset
+    assert [record.value for record in cluster.log("orders-0", 1)] == stored
 
 
 def test_one_request_in_flight_keeps_the_order_of_a_partition():

@@ -13,7 +13,7 @@ from kafka_internals.messages.produce import (
     ProduceRequest,
     ProduceResponse,
 )
-from tests.clients.talk import Talk, tp
+from tests.clients.talk import Talk, no_luck, tp
 
 
 def send(talk: Talk, value: bytes = b"v", key: bytes | None = None, partition: int | None = 0,
@@ -29,6 +29,12 @@ def answer(talk: Talk, request, *errors: str, offset: int = 0) -> None:
     results = [PartitionProduceResponse(data.partition, error, offset if error == "NONE" else -1)
                for data, error in zip(parts, errors or ("NONE",) * len(parts))]
     talk.answer(request, ProduceResponse(tuple(results)))
+
+
+def drawing(*draws: int):
+    """Dice that give the partitioner these numbers."""
+    left = iter(draws)
+    return lambda purpose: (lambda n: next(left)) if purpose == "partitioner" else no_luck(purpose)
 
 
 def ready(talk: Talk, *leaders: int) -> Talk:
@@ -62,19 +68,15 @@ def test_a_key_chooses_among_all_partitions_also_those_without_a_leader(producin
 
 
 def test_without_a_key_the_sticky_partition_is_kept_until_batch_size(producing):
-    talk = producing(batch_size=200)
+    talk = producing(batch_size=200, dice=drawing(2, 0, 1, 1))
     records = [send(talk, b"x" * 60, partition=None) for _ in range(7)]
-    draws = iter((2, 0, 1, 1))
-    talk.core._dice = lambda purpose: lambda n: next(draws)
     talk.answer_metadata(1, 1, 1)
     assert [record.placed.partition for record in records] == [2, 2, 2, 2, 0, 0, 0]
     assert len(talk.take_all()) == 2
 
 
 def test_a_sticky_partition_that_had_enough_is_left_when_the_next_batch_would_begin(producing):
-    talk = producing(batch_size=200, linger_ms=1)
-    draws = iter((2, 0))
-    talk.core._dice = lambda purpose: lambda n: next(draws)
+    talk = producing(batch_size=200, linger_ms=1, dice=drawing(2, 0))
     placed = []
     for _ in range(3):                                  # each batch lingers out half full
         record = send(talk, b"x" * 60, partition=None)
@@ -348,3 +350,34 @@ def test_metadata_that_is_old_is_asked_for_although_nothing_is_wrong(producing):
     talk.at(59_999)
     assert not talk.sent
     assert talk.at(60_000).take_all() == ["1: metadata of orders"]
+
+
+def test_keys_that_are_ignored_spread_records_like_those_without(producing):
+    talk = producing(partitioner_ignore_keys=True, dice=drawing(2))
+    record = send(talk, key=b"21", partition=None)
+    talk.answer_metadata(1, 1, 1)
+    assert record.placed == tp(2)
+    talk.at(5).take()
+
+
+@pytest.mark.parametrize("errors, told", [
+    (((1, "too old"),), ["KafkaException", "INVALID_TIMESTAMP", "KafkaException"]),
+    (((0, "too old"), (2, None)), ["INVALID_RECORD", "KafkaException", "INVALID_RECORD"])])
+def test_records_that_are_to_blame_get_an_error_of_their_own(producing, errors, told):
+    talk = producing(linger_ms=5)
+    records = [send(talk, value) for value in (b"1", b"2", b"3")]
+    talk.answer_metadata(1)
+    talk.answer(talk.at(5).take(), ProduceResponse((PartitionProduceResponse(
+        tp(0), "INVALID_TIMESTAMP", message="all of it", record_errors=errors),)))
+    assert [talk.core.receipt(one).error for one in records] == told
+    assert {str(one.error) for one in records} == {
+        "Failed to append record because it was part of a batch which had one more more invalid "
+        "records", "too old"} | ({"all of it"} if len(errors) == 2 else set())
+
+
+def test_records_complete_in_the_order_in_which_they_were_sent(producing):
+    talk = producing(linger_ms=5)
+    records = [send(talk) for _ in range(4)]
+    talk.answer_metadata(1)
+    answer(talk, talk.at(5).take())
+    assert talk.core.completed == records

@@ -126,8 +126,9 @@ def a_paused_follower():
 def a_lost_answer():
     made = cluster()
     producer = made.producer(acks="all", linger_ms=0, configs=PACE)
-    made.drop("response-producer-1.2")
-    producer.send("orders", "stored twice").get()
+    producer.send("orders", "first").get()
+    made.drop("response-producer-1.4")
+    producer.send("orders", "stored once").get()
     made.run(ms=30)
     return made
 
@@ -230,6 +231,29 @@ def lost_power():
     return made
 
 
+def a_full_pool():
+    made = cluster()
+    producer = made.producer(acks="all", linger_ms=20, batch_size=100, buffer_memory=200)
+    producer.send("orders", "first").get()
+    for size in (5, 6, 60):                             # the third waits for the others' memory
+        producer.send("orders", "x" * size)
+        made.run(ms=0.3)
+    made.run(ms=60)
+    return made
+
+
+def a_pipeline_that_is_tried_again():
+    made = cluster()
+    producer = made.producer(acks="all", linger_ms=0, configs=PACE)
+    producer.send("orders", "first").get()
+    made.drop("request-producer-1.4")
+    for number in range(2):
+        producer.send("orders", "x" * number)
+        made.run(ms=1)
+    made.run(ms=300)
+    return made
+
+
 def two_partitions():
     made = cluster(partitions=2)
     producer = made.producer(acks="all", linger_ms=1)
@@ -276,7 +300,8 @@ ONE_LEADER = (
     produce_and_poll, acks_1_in_a_pipeline, a_narrow_pipeline, one_at_a_time, two_producers,
     acks_1_and_acks_0, a_killed_follower, a_slow_follower, a_paused_follower, a_lost_answer,
     a_lost_fetch_answer, a_cut_and_healed_link, too_few_in_sync, a_topic_that_comes_late, seeks,
-    a_pause_and_a_resume,
-    a_fetch_that_waits_for_bytes, lost_power)
-HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link)
+    a_pause_and_a_resume, a_fetch_that_waits_for_bytes, lost_power, a_full_pool,
+    a_pipeline_that_is_tried_again)
+HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link,
+           a_pipeline_that_is_tried_again)
 SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader)

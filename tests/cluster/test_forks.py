@@ -97,7 +97,7 @@ def test_names_and_identities_stay_in_a_fork():
     mine, other = ([flight[1] for flight in one.trace.flights if flight[3] == "producer-1"]
                    for one in (cluster, changed))
     assert mine == other == ["request-producer-1.1", "request-producer-1.2",
-                             "request-producer-1.3"]
+                             "request-producer-1.3", "request-producer-1.4"]
     assert changed.producer().name == "producer-2"
 
 

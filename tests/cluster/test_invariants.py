@@ -4,14 +4,18 @@ from collections import Counter
 
 import pytest
 
+from kafka_internals.clients.buffer_pool import BufferPool
 from kafka_internals.clients.completed_fetch import CompletedFetch
+from kafka_internals.clients.producer_batch import ProducerBatch
 from kafka_internals.cluster import checks
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.cluster.invariants import (
     AckedNeverLost,
+    BufferMemoryBounded,
     NoDirtyRead,
     NoSilentChange,
     OffsetsDense,
+    ProducedOnceInOrder,
     ValidHighWatermark,
     put_on_trial,
 )
@@ -19,20 +23,21 @@ from kafka_internals.cluster.request_judges import AcksHonoured
 from kafka_internals.cluster.schedules import Schedule, shortest, verdict
 from kafka_internals.server.partition import Partition, Rules
 from kafka_internals.sim.invariants import InvariantViolated, Trial
+from kafka_internals.storage.producer_state_manager import ProducerStateManager
 
 CONSTRUCTED = CompletedFetch.__init__
 # The switch, the first seed whose schedule trips its judge, and the commands that are left of it;
 # a judge that would be quicker is excused.
 MUTANTS = {
     "ValidHighWatermark": ({"high_watermark": "leader"}, 2, "create_topic producer send", ()),
-    "NoDirtyRead": ({"consumer_reads_to": "log end"}, 2,
+    "NoDirtyRead": ({"consumer_reads_to": "log end"}, 6,
                     "create_topic producer consumer assign send poll", ()),
     "AcksHonoured": ({"acks_all_waits_for": "append"}, 2, "create_topic producer send", ()),
     "OffsetsDense": ({"offsets": "gap"}, 0, "create_topic producer send send", ()),
     "NobodyWaitsInAHandler": ({"replicas_awaited_in": "handler thread"}, 0,
                               "create_topic consumer assign", ()),
-    "AckedNeverLost": ({"acks_all_waits_for": "append"}, 76,
-                       "create_topic producer stop send power_loss power_loss", (AcksHonoured,)),
+    "AckedNeverLost": ({"acks_all_waits_for": "append"}, 6,
+                       "create_topic producer send pause power_loss", (AcksHonoured,)),
 }
 
 
@@ -102,6 +107,42 @@ def test_every_switch_has_its_mutant_and_by_default_every_rule_is_kafkas():
     assert Cluster().setup.rules == Rules()
 
 
+# A rule of the client or of the log that is broken here, and the judge that has to notice.
+def keeps(self, size_bytes):
+    """A pool that forgets what comes back."""
+
+
+def makes_memory(self, size_bytes, allocate=BufferPool.allocate):
+    """A pool that never lets anybody wait."""
+    self._non_pooled_bytes += max(0, size_bytes - self.available_bytes)
+    return allocate(self, size_bytes)
+
+
+def numbers_anew(self, backoff_ms, now_ms, reenqueued=ProducerBatch.reenqueued):
+    """A batch that gets other numbers when it is tried again."""
+    reenqueued(self, backoff_ms, now_ms)
+    self.base_sequence, self.data = -1, None
+
+
+def remembers_nothing(self, header):
+    """A log that does not know a batch which it has."""
+
+
+BROKEN = {"a pool that keeps": (BufferPool, "deallocate", keeps, "BufferMemoryBounded"),
+          "a pool without a limit": (BufferPool, "allocate", makes_memory, "BufferMemoryBounded"),
+          "other numbers": (ProducerBatch, "reenqueued", numbers_anew, "ProducedOnceInOrder"),
+          "no duplicates known": (ProducerStateManager, "find_duplicate_batch", remembers_nothing,
+                                  "ProducedOnceInOrder")}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_judge_is_tripped_where_a_rule_of_producing_is_broken(broken, monkeypatch):
+    owner, rule, mutant, judge = BROKEN[broken]
+    monkeypatch.setattr(owner, rule, mutant)
+    said = next(filter(None, map(verdict, range(20))))
+    assert said.startswith(f"{judge} is violated at event ")
+
+
 # -- how much they look at ----------------------------------------------------------------------
 def judged_schedule(seed):
     """A schedule's changes, and for each judge how often it was called and looked."""
@@ -124,7 +165,8 @@ def judged_schedule(seed):
             return self.judged.judge(change, noted)
 
     judges = [Counting(judge) for judge in (ValidHighWatermark(), NoDirtyRead(), OffsetsDense(),
-                                            AckedNeverLost(run))]
+                                            AckedNeverLost(run), BufferMemoryBounded(),
+                                            ProducedOnceInOrder(run))]
     run.world.after_event.append(Trial(run.world.trace, run.look, judges).after_event)
     schedule.run()
     return run.world.trace.changes, judges, calls, looks

@@ -37,8 +37,8 @@ def test_responses_keep_the_order_of_their_requests():
 
 def test_a_connection_that_is_not_muted_is_caught(monkeypatch):
     monkeypatch.setattr(KafkaChannel, "take", lambda self, event: None)
-    with pytest.raises(InvariantViolated, match="ResponsesInOrder .* request-producer-1.6 has left "
-                                                "before request-producer-1.5"):
+    with pytest.raises(InvariantViolated, match="ResponsesInOrder .* request-producer-1.9 has left "
+                                                "before request-producer-1.8"):
         pipelined(on_trial())[1].get()
 
 

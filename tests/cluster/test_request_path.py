@@ -41,7 +41,7 @@ def test_a_request_can_be_followed_through_the_broker():
     cluster = shop(brokers=2)
     producer = cluster.producer(acks="all", linger_ms=0)
     producer.send("orders", "x").get()
-    produce = [where for number, where in stations(cluster, "producer-1") if number == "2"]
+    produce = [where for number, where in stations(cluster, "producer-1") if number == "3"]
     thread = produce[0]
     assert produce == [thread, "handler 0", "purgatory", thread, "sent"]
     assert thread.startswith("processor ")
@@ -82,10 +82,10 @@ def test_g_d_1_a_waiting_request_holds_those_behind_it_on_its_connection():
     cluster.run(ms=0.1)
     receipts.append(producer.send("orders", "c"))
     cluster.run(ms=5)
-    second, third = (cluster.look(f"request-producer-1.{number}") for number in (3, 4))
+    second, third = (cluster.look(f"request-producer-1.{number}") for number in (4, 5))
     assert (second.station, third.station) == ("purgatory", "socket")
-    assert cluster.why("request-producer-1.4", "station").waits == (
-        "the answer to request 3 of producer-1",)
+    assert cluster.why("request-producer-1.5", "station").waits == (
+        "the answer to request 4 of producer-1",)
     assert [receipt.get().offset for receipt in receipts] == [1, 2]
 
 

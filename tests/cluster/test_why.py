@@ -62,7 +62,10 @@ def test_the_stories_ask_something_of_every_kind_of_subject():
     assert {("orders", "high_watermark"), ("orders", "log_end_offset"),
             ("orders", "remote_log_end_offset"), ("parked-producer", "state"),
             ("parked-broker-2-fetcher", "state"), ("producer", "offset"), ("producer", "error"),
-            ("producer", "accumulator"), ("producer", "leader"), ("consumer", "position"),
+            ("producer", "accumulator"), ("producer", "leader"), ("producer", "batch_state"),
+            ("producer", "available_bytes"), ("producer", "in_flight"), ("producer", "sticky"),
+            ("producer", "producer_id"), ("producer", "next_sequence"),
+            ("broker", "next_producer_id"), ("consumer", "position"),
             ("consumer", "records"), ("request-consumer", "asked"),
             ("request-producer", "answer"), ("request-producer", "station"),
             ("broker", "state")} <= asked
@@ -197,8 +200,8 @@ def test_a_high_watermark_waits_for_the_follower_that_lags():
     assert made.why("orders-0@1").waits == ("broker 3 to fetch at 1 (last fetched at 0)",)
     assert "  waiting for broker 3 to fetch at 1 (last fetched at 0)" in str(made.why("orders-0@1"))
     assert made.why("producer-1#1").waits == \
-        ("the answer to request 2 of producer-1, at most until 120001 ms",)
-    assert made.why("parked-producer-1.2").waits == (
+        ("the answer to request 3 of producer-1, at most until 120001 ms",)
+    assert made.why("parked-producer-1.3").waits == (
         "high watermark of orders-0 on broker 1 to reach 1 (0 now), at most until 30001 ms",)
 
 
@@ -225,6 +228,79 @@ def test_a_record_waits_for_metadata_then_for_its_batch():
     assert made.why(receipt).waits == ("metadata about its topic, at most until 60000 ms",)
     made.run(ms=10)
     assert made.why(receipt).waits == ("its batch to be sent, at most until 51 ms",)
+
+
+def test_a_record_waits_for_memory_and_the_batch_before_it_says_why_it_went():
+    made = cluster(partitions=2)
+    producer = made.producer(linger_ms=50, batch_size=100, buffer_memory=100)
+    producer.send("orders", "x", partition=0)
+    made.run(ms=4)
+    receipt = producer.send("orders", "y", partition=1)
+    assert made.why(receipt).waits == (
+        "free bytes of buffer.memory of producer-1 to reach 100 (0 now), at most until 60004 ms",)
+    went = made.why(producer, "batch_state.orders-0/1")
+    assert (went.value, went.rule) == (
+        "in flight", "everything goes while somebody waits for buffer.memory")
+    receipt.get()
+    placed = made.why(receipt, "partition")
+    assert placed.chain[1].attribute == "available_bytes"
+    assert "free bytes of buffer.memory 0 to 100" in str(placed)
+
+
+REASONS = {
+    "full": ({"batch_size": 120}, lambda s: [s.send("x" * 50, 0) for _ in range(2)],
+             "a batch goes when it has batch.size bytes or a record did not fit"),
+    "linger": ({}, lambda s: (s.send("x", 0), s.made.run(ms=20)),
+               "a batch goes linger.ms after it was created"),
+    "flush": ({}, lambda s: (s.send("x", 0), s.made.client_call("flush", {"producer": s.name})),
+              "flush() lets everything go")}
+
+
+class Sending:
+    """A producer that lingers 20 ms, and three partitions of one broker."""
+
+    def __init__(self, configs):
+        self.made = cluster(partitions=3, replication_factor=1, brokers=1)
+        self.producer = self.made.producer(linger_ms=20, acks="1", **configs)
+        self.name = self.producer.name
+        self.send("first", 1).get()
+
+    def send(self, value, partition):
+        return self.producer.send("orders", value, partition=partition)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_batch_says_why_it_was_sent(reason):
+    configs, act, rule = REASONS[reason]
+    sending = Sending(configs)
+    act(sending)
+    sent = sending.made.why(sending.producer, "batch_state.orders-0/1")
+    assert (sent.value, sent.rule) == ("in flight", rule)
+
+
+def test_a_batch_that_still_lingers_goes_with_one_that_does_not():
+    sending = Sending({})
+    sending.send("x", 0)
+    sending.made.run(ms=10)
+    sending.send("y", 2)
+    sending.made.run(ms=10)
+    rules = [sending.made.why(sending.producer, f"batch_state.orders-{number}/1").rule
+             for number in (0, 2)]
+    assert rules == ["a batch goes linger.ms after it was created",
+                     "a batch goes with another one for the same broker"]
+
+
+def test_a_batch_that_goes_back_says_which_error_it_was():
+    made = Cluster(seed=3, jitter_ms=0)
+    made.kill(3)
+    made.create_topic("orders", 1, 3, {"min.insync.replicas": 3})
+    producer = made.producer(linger_ms=0)
+    producer.send("orders", "x")
+    made.run(ms=10)
+    back = made.why(producer, "batch_state.orders-0/1")
+    assert (back.value, back.rule) == (
+        "back-off", "NOT_ENOUGH_REPLICAS: the batch goes back, and again after a back-off")
+    assert back.chain[1].attribute == "answer"
 
 
 def test_a_poll_waits_for_a_record_of_any_of_its_partitions():

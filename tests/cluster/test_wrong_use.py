@@ -1,6 +1,7 @@
 """Every wrong use of the handle: Kafka's error by name, words that help, nothing changed."""
 
 import builtins
+import random
 
 import pytest
 
@@ -32,6 +33,14 @@ def endless(*handles):
     yield handles[0].poll(10)
 
 
+def by_luck(topic, key, value, partitions):
+    return random.randrange(partitions)
+
+
+def by_nothing():
+    return 0
+
+
 CASES = {
     # topics
     "topic name": (lambda s: s.cluster.create_topic("my orders"), "InvalidTopicException",
@@ -56,8 +65,18 @@ CASES = {
     # clients
     "producer config": (lambda s: s.cluster.producer(ack="all"), "ConfigException", "'ack' 'acks'"),
     "producer value": (lambda s: s.cluster.producer(acks="2"), "ConfigException", "acks all"),
-    "idempotence": (lambda s: s.cluster.producer(enable_idempotence=True), "ConfigException",
-                    "enable.idempotence False later"),
+    "idempotence": (lambda s: s.cluster.producer(enable_idempotence=True, acks="1"),
+                    "ConfigException", "acks all idempotent"),
+    "partitioner": (lambda s: s.cluster.producer(partitioner=lambda *given: 0), "ConfigException",
+                    "def by_region topic key value partitions"),
+    "partitioner by luck": (lambda s: s.cluster.producer(partitioner=by_luck), "ConfigException",
+                            "by_luck random"),
+    "partitioner's arguments": (lambda s: s.cluster.producer(partitioner=by_nothing),
+                                "ConfigException", "by_nothing four"),
+    "partitioner's name": (lambda s: s.cluster.producer(partitioner_class="shop.ByRegion"),
+                           "ConfigException", "shop.ByRegion could not be found"),
+    "callback": (lambda s: s.producer.send("orders", "x", on_completion=3), "TypeError",
+                 "on_completion=3 metadata error"),
     "config twice": (lambda s: s.cluster.producer(configs={"linger.ms": 5}, linger_ms=6),
                      "ConfigException", "'linger_ms' twice"),
     "consumer value": (lambda s: s.cluster.consumer(auto_offset_reset="newest"),

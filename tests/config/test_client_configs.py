@@ -48,8 +48,8 @@ def test_a_reconnect_backoff_that_is_set_alone_does_not_grow(definition):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("enable.idempotence", True), ("transactional.id", "tx-1"), ("compression.type", "lz4"),
-    ("partitioner.ignore.keys", True), ("buffer.memory", 1)])
+    ("transactional.id", "tx-1"), ("client.rack", "a"), ("partitioner.rack.aware", True),
+    ("transaction.two.phase.commit.enable", True)])
 def test_what_this_producer_cannot_do_yet_is_refused_by_name(name, value):
     with pytest.raises(ConfigException, match=f"for configuration {name}: .* later version of "
                                               f"this course's engine"):
@@ -67,6 +67,41 @@ def test_an_impossible_value_is_refused_in_kafkas_words():
         PRODUCER_CONFIG.parse({"linger_ms": -1})
     assert str(refused.value) == \
         "Invalid value -1 for configuration linger.ms: Value must be at least 0"
+
+
+@pytest.mark.parametrize("given, on", [
+    ({}, True), ({"acks": "all"}, True), ({"retries": 3}, True), ({"acks": "1"}, False),
+    ({"acks": 0}, False), ({"retries": 0}, False), ({"enable.idempotence": False}, False),
+    ({"enable.idempotence": False, "max.in.flight.requests.per.connection": 6}, False),
+    ({"acks": "1", "max.in.flight.requests.per.connection": 6}, False)])
+def test_idempotence_is_on_unless_something_given_contradicts_it(given, on):
+    assert PRODUCER_CONFIG.parse(given)["enable.idempotence"] is on
+
+
+@pytest.mark.parametrize("given, told", [
+    ({"enable.idempotence": True, "retries": 0},
+     "Must set retries to non-zero when using the idempotent producer."),
+    ({"enable.idempotence": True, "acks": "1"},
+     "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee "
+     "idempotence."),
+    ({"max.in.flight.requests.per.connection": 6},
+     "To use the idempotent producer, max.in.flight.requests.per.connection must be set to at most "
+     "5. Current value is 6."),
+    ({"compression.gzip.level": 0}, "Invalid value 0 for configuration compression.gzip.level: "
+                                    "Value must be between 1 and 9 or equal to -1"),
+    ({"compression.gzip.level": 10}, "Invalid value 10 for configuration compression.gzip.level: "
+                                     "Value must be between 1 and 9 or equal to -1"),
+    ({"compression.lz4.level": 18}, "Invalid value 18 for configuration compression.lz4.level: "
+                                    "Value must be no more than 17")])
+def test_a_contradiction_that_was_asked_for_is_refused_in_kafkas_words(given, told):
+    with pytest.raises(ConfigException) as refused:
+        PRODUCER_CONFIG.parse(given)
+    assert str(refused.value) == told
+
+
+def test_a_gzip_level_of_minus_1_is_zlibs_own():
+    assert [PRODUCER_CONFIG.parse({"compression.gzip.level": level})["compression.gzip.level"]
+            for level in (-1, 1, 9)] == [6, 1, 9]
 
 
 def test_consumer_groups_come_later():

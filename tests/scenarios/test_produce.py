@@ -98,14 +98,17 @@ def test_a_cut_follower_catches_up_when_the_link_is_mended():
     assert receipt.get().offset == 0
 
 
-def test_a_produce_that_times_out_is_sent_again_and_stored_twice_without_idempotence():
+@pytest.mark.parametrize("idempotent, stored", [(False, ["paid", "paid"]), (True, ["paid"])])
+def test_a_produce_that_times_out_is_sent_again_and_stored_twice_without_idempotence(idempotent,
+                                                                                     stored):
     cluster = canonical.healthy()
     cluster.partition({3}, {1, 2})
-    receipt = cluster.producer(acks="all", linger_ms=0).send("orders", "paid", partition=0)
+    producer = cluster.producer(acks="all", linger_ms=0, enable_idempotence=idempotent)
+    receipt = producer.send("orders", "paid", partition=0)
     cluster.run(ms=5_000)
     cluster.heal()
-    assert receipt.get().offset == 1
-    assert [record.value for record in cluster.log("orders-0", 1)] == ["paid", "paid"]
+    assert receipt.get().offset == len(stored) - 1
+    assert [record.value for record in cluster.log("orders-0", 1)] == stored
 
 
 def test_acks_0_is_satisfied_with_having_sent():

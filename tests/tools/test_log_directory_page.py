@@ -25,7 +25,7 @@ def test_it_says_whose_disk_it_is_and_what_lies_on_it(root):
     page = log_directory_page(root)
     said = _text(page)
     assert "Log directory broker-1" in said and "last stop orderly" in said
-    assert re.search(r"orders-0 \S{22} 4 1444 0 0 26 ", said)
+    assert re.search(r"orders-0 \S{22} 4 1486 0 0 26 ", said)
     assert said.count("nothing is wrong with its files") == 2
     for name in ("0000000008.log", ".index", ".timeindex", "0000000026.snapshot",
                  "leader-epoch-checkpoint", "replication-offset-checkpoint"):

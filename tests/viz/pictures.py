@@ -9,7 +9,7 @@ from kafka_internals.viz import encode
 from kafka_internals.viz.theme import width_of
 
 GROWN = 1.12
-SIZES = {"s12": 12, "s13": 13, "s14": 14, "s15": 15, "s17": 17}
+SIZES = {"s12": 12, "s12h": 12.5, "s13": 13, "s14": 14, "s15": 15, "s17": 17}
 
 
 def scenes(film: dict) -> list[dict]:

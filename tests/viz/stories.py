@@ -69,5 +69,5 @@ def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
          ["producer-1", "broker-1", "broker-2", "broker-3"], {}),
         ("pipeline", pipeline_view, produce, "orders-0", {}),
         ("pipeline-busy", pipeline_view, busy_broker(), 1, {}),
-        ("parked", PARKED, produce, "parked-producer-1.2", {}),
+        ("parked", PARKED, produce, "parked-producer-1.3", {}),
     ]

@@ -36,28 +36,28 @@ def busy():
 
 
 def test_a_request_is_one_token_from_the_socket_to_the_answer(produce):
-    way = [_tokens(shapes)["request-producer-1.2"] for _, shapes in produce
-           if "request-producer-1.2" in _tokens(shapes)]
+    way = [_tokens(shapes)["request-producer-1.3"] for _, shapes in produce
+           if "request-producer-1.3" in _tokens(shapes)]
     places = list(dict.fromkeys(way))
     network, handler, purgatory = places[0], places[1], places[2]
     assert network[0] < handler[0] < purgatory[0] and places.count(purgatory) == 1
 
 
 def test_the_sentences_tell_the_way_of_an_acks_all_produce(produce):
-    said = [say for say, _ in produce if "#2 of producer-1" in say]
-    assert said[0].startswith("Network thread 2 reads request #2 of producer-1. Until ")
-    assert "Handler 0 takes request #2 of producer-1 and checks it, then appends. The queue was " \
+    said = [say for say, _ in produce if "#3 of producer-1" in say]
+    assert said[0].startswith("Network thread 2 reads request #3 of producer-1. Until ")
+    assert "Handler 0 takes request #3 of producer-1 and checks it, then appends. The queue was " \
            "empty. Offset 0 is in the page cache, not yet committed." in said
     assert any(say.endswith("It holds no thread: handler 0 is free.") for say in said)
-    assert any("moves from 0 to 1, which wakes request #2 of producer-1" in say for say in said)
-    assert said[-1] == "The answer to request #2 of producer-1 has left, and its connection is " \
+    assert any("moves from 0 to 1, which wakes request #3 of producer-1" in say for say in said)
+    assert said[-1] == "The answer to request #3 of producer-1 has left, and its connection is " \
                        "read again."
 
 
 def test_the_parked_request_shows_its_condition_and_the_time_that_is_left(produce):
-    (texts,) = {tuple(shapes[f"parked/request-producer-1.2/{part}"]["t"]
+    (texts,) = {tuple(shapes[f"parked/request-producer-1.3/{part}"]["t"]
                       for part in ("until", "left")) for _, shapes in produce
-                if "parked/request-producer-1.2/until" in shapes}
+                if "parked/request-producer-1.3/until" in shapes}
     assert texts == ("HW of orders-0 ≥ 1", "30 s left")
 
 
@@ -66,7 +66,7 @@ def test_a_full_queue_stops_a_network_thread_and_says_so(busy):
     assert full and all("bad" in shapes["queue/depth"]["c"] for _, shapes in full)
     stuck = [say for say, shapes in busy
              if any(shape.get("t") == "n1, full" for shape in shapes.values())]
-    assert any("stands still with request #2 of producer-" in say for say in stuck)
+    assert any("stands still with request #3 of producer-" in say for say in stuck)
 
 
 def test_no_two_tokens_stand_in_one_place(busy, produce):
