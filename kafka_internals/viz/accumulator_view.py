@@ -194,21 +194,49 @@ def _say(look: Look, name: str, one: Any) -> str:
             what = f"{len(batches)} batches, of {_named(batches)}, leave" if len(batches) > 1 else \
                 f"The batch of {batches[0].partition} leaves"
             return f"{what} in one request, #{request.rpartition('.')[2]}."
-    for change in look.changes:
-        if change.subject != name:
-            continue
-        if change.attribute.startswith("sticky."):
-            return (f"Records without a key of {change.attribute[7:]} go to partition "
-                    f"{change.new} now, until about a batch is full.")
-        if change.attribute == "producer_id":
-            return f"A broker has given {name} the producer id {change.new}."
+    mine = [change for change in look.changes if change.subject == name]
+    if answered := [change.attribute.partition(".")[2].rpartition("/")[0] for change in mine
+                    if change.attribute.startswith("batch_state.")
+                    and (change.old, change.new) == ("in flight", None)]:
+        return (f"The batch of {' and of '.join(answered)} is answered, and its memory is free "
+                f"again.")
+    if told := next(filter(None, (_told(name, one, change) for change in mine)), None):
+        return told
     waiting = [batch for batch in one.batches if batch.state != "in flight"]
     flying = len(one.batches) - len(waiting)
     if not one.batches:
         return f"{name} holds nothing: every record is answered, or none was sent yet."
-    return (f"{sum(batch.records for batch in waiting)} records wait in {len(waiting)} "
+    records = sum(batch.records for batch in waiting)
+    return (f"{records} record{'s wait' if records != 1 else ' waits'} in {len(waiting)} "
             f"batch{'' if len(waiting) == 1 else 'es'}; {flying} "
             f"{'is' if flying == 1 else 'are'} on the way.")
+
+
+def _told(name: str, one: Any, change: Any) -> str:
+    """What one change of the producer means, or nothing where it tells too little."""
+    what, _, of = change.attribute.partition(".")
+    if what == "sticky":
+        return (f"Records without a key of {of} go to partition {change.new} now, until about a "
+                f"batch is full.")
+    if what == "producer_id":
+        return f"A broker has given {name} the producer id {change.new}."
+    if what == "accumulator" and (change.old or 0) < change.new:
+        batch = next((batch for batch in reversed(one.batches) if str(batch.partition) == of
+                      and batch.state != "in flight"), None)
+        return "" if batch is None else _filled(batch)
+    if what == "batch_state" and change.new is None:
+        return f"The batch {of} is given up, and its memory is free again."
+    return ""
+
+
+def _filled(batch: Any) -> str:
+    if batch.state == "full":
+        return f"The batch of {batch.partition} is full: {batch.records} records."
+    latest = "" if batch.leaves_ms is None else f" It leaves at {batch.leaves_ms} ms at the latest."
+    if batch.records == 1:
+        return f"A batch for {batch.partition} begins.{latest}"
+    return (f"A record joins the batch of {batch.partition}: {batch.records} records, "
+            f"{batch.size_bytes} of {batch.limit_bytes} bytes.{latest}")
 
 
 def _named(batches: list) -> str:

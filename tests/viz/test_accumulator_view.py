@@ -57,7 +57,7 @@ def test_a_batch_that_leaves_is_one_request_with_its_number(lingering):
     (number,) = {text for _, shapes in lingering for text in _texts(shapes)
                  if text.startswith("#")}
     assert said[0].endswith(f"{number}.")
-    assert lingering[-1][0].startswith("producer-1 holds nothing")
+    assert lingering[-1][0] == "The batch of orders-0 is answered, and its memory is free again."
 
 
 def test_batches_for_one_broker_leave_together():
