@@ -195,13 +195,14 @@ def read_records(buffer: bytes, position: int, header: BatchHeader) -> Iterator[
 class RecordBatch:
     """The bytes of one batch, carried as they are; only the header is unpacked, once."""
 
-    __slots__ = ("buffer", "header")
+    __slots__ = ("buffer", "size", "header")
 
     def __init__(self, buffer: bytes) -> None:
-        if len(buffer) < RECORD_BATCH_OVERHEAD:
+        self.buffer, self.size = buffer, len(buffer)
+        if self.size < RECORD_BATCH_OVERHEAD:
             raise CorruptRecordException(f"a batch has at least {RECORD_BATCH_OVERHEAD} bytes, "
-                                         f"this one {len(buffer)}")
-        self.buffer, self.header = buffer, BatchHeader._make(_HEADER.unpack_from(buffer))
+                                         f"this one {self.size}")
+        self.header = BatchHeader._make(_HEADER.unpack_from(buffer))
 
     @property
     def base_offset(self) -> int:
@@ -212,11 +213,6 @@ class RecordBatch:
     def last_offset(self) -> int:
         """Offset of the last record."""
         return self.header.last_offset
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole batch."""
-        return len(self.buffer)
 
     def _flaw(self) -> str | None:
         header = self.header

@@ -23,8 +23,8 @@ WORDS = ("common", "errors", "config", "byte_utils", "compression", "record", "r
          "memory_records_builder", "control_record", "messages")
 # Code lines when all modules are in. Raising one needs its reason in ARCHITECTURE.md.
 BUDGETS = {"cores, clients, messages and bytes": (10_000, WORDS + CORES),
-           "sim and cluster": (3_200, ("sim", "cluster")),
-           "viz and course": (4_000, ("viz", "course")), "wire": (600, ("wire",))}
+           "sim and cluster": (3_400, ("sim", "cluster")),
+           "viz and course": (4_400, ("viz", "course")), "wire": (600, ("wire",))}
 LARGEST_CORE, SCRIPT_LINES = 2_000, 1_500
 LARGER_CORES = {"storage": 3_400, "clients": 2_600}     # reasons: ARCHITECTURE.md
 

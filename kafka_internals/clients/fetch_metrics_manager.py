@@ -1,94 +1,81 @@
 """FetchMetricsManager and FetchMetricsAggregator: how fast a consumer reads, and how far behind.
 
-Names and groups are the Java client's (FetchMetricsRegistry). A fetch counts when everything that
-it brought was given out or passed over. Lag is counted from the position, not from what was
-committed; lead is how far the position is from being deleted (KIP-223).
+A fetch counts when everything that it brought was given out or passed over. Lag is counted from the
+position, not from what was committed; lead is how far the position is from being deleted (KIP-223).
 """
 
-from typing import Any
+from collections.abc import Iterable
 
-from kafka_internals.clients.sampled_stat import MetricName, Metrics, SampledStat
+from kafka_internals.clients.metrics import Metrics, Sensor
 from kafka_internals.common import TopicPartition
 
 GROUP = "consumer-fetch-manager-metrics"
+PARTITION = ("topic", "partition")
+BYTES = (("fetch-size-avg", "avg"), ("fetch-size-max", "max"), ("bytes-consumed-rate", "rate"),
+         ("bytes-consumed-total", "total"))
+RECORDS = (("records-per-request-avg", "avg"), ("records-consumed-rate", "rate"),
+           ("records-consumed-total", "total"))
+
+# fmt: off
+SENSORS = {
+    "bytes-fetched":         Sensor(GROUP, BYTES),
+    "records-fetched":       Sensor(GROUP, RECORDS),
+    "topic.bytes-fetched":   Sensor(GROUP, BYTES, ("topic",)),
+    "topic.records-fetched": Sensor(GROUP, RECORDS, ("topic",)),
+    "fetch-latency": Sensor(GROUP, (("fetch-latency-avg", "avg"), ("fetch-latency-max", "max"),
+                                    ("fetch-rate", "event_rate"), ("fetch-total", "count"))),
+    "throttle-time": Sensor(GROUP, (("fetch-throttle-time-avg", "avg"),
+                                    ("fetch-throttle-time-max", "max"))),
+    "records-lag":   Sensor(GROUP, (("records-lag-max", "max"),)),
+    "records-lead":  Sensor(GROUP, (("records-lead-min", "min"),)),
+    "partition.records-lag":  Sensor(GROUP, (("records-lag", "last"), ("records-lag-avg", "avg"),
+                                             ("records-lag-max", "max")), PARTITION),
+    "partition.records-lead": Sensor(GROUP, (("records-lead", "last"), ("records-lead-avg", "avg"),
+                                             ("records-lead-min", "min")), PARTITION),
+}
+# fmt: on
 
 
 class FetchMetricsManager:
-    """Keeps one stat for each thing that is measured."""
+    """What fetching tells the consumer's metrics."""
 
-    def __init__(self, client_id: str) -> None:
-        self._tags = (("client-id", client_id),)
-        self._latency, self._throttle = SampledStat(), SampledStat()
-        self._bytes, self._records = SampledStat(), SampledStat()
-        self._by_topic: dict[str, tuple[SampledStat, SampledStat]] = {}
-        self._lag: dict[TopicPartition, SampledStat] = {}
-        self._lead: dict[TopicPartition, SampledStat] = {}
-        self._max_lag, self._min_lead = SampledStat(), SampledStat()
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._assigned: tuple[TopicPartition, ...] = ()
 
-    def record_answer(self, latency_ms: int, throttle_time_ms: int, now_ms: int) -> None:
+    def record_latency(self, broker: int, latency_ms: int, now_ms: int) -> None:
         """A fetch was answered after so long."""
-        self._latency.record(latency_ms, now_ms)
-        self._throttle.record(throttle_time_ms, now_ms)
+        self._metrics.record("fetch-latency", latency_ms, now_ms)
+        self._metrics.record("node.latency", latency_ms, now_ms, f"node-{broker}")
 
     def record_fetch(self, by_topic: dict[str, tuple[int, int]], now_ms: int) -> None:
         """All that a fetch brought is gone: (bytes, records) by topic."""
-        self._bytes.record(sum(size for size, _ in by_topic.values()), now_ms)
-        self._records.record(sum(count for _, count in by_topic.values()), now_ms)
+        record = self._metrics.record
+        record("bytes-fetched", sum(size for size, _ in by_topic.values()), now_ms)
+        record("records-fetched", sum(count for _, count in by_topic.values()), now_ms)
         for topic, (size, count) in by_topic.items():
-            sizes, counts = self._by_topic.setdefault(topic, (SampledStat(), SampledStat()))
-            sizes.record(size, now_ms)
-            counts.record(count, now_ms)
+            record("topic.bytes-fetched", size, now_ms, topic)
+            record("topic.records-fetched", count, now_ms, topic)
 
     def record_partition(self, name: TopicPartition, lag: int | None, lead: int | None,
                          now_ms: int) -> None:
         """Records of a partition were given: how far it is from either end."""
-        for value, own, all_of_them in ((lag, self._lag, self._max_lag),
-                                        (lead, self._lead, self._min_lead)):
+        for sensor, value in (("records-lag", lag), ("records-lead", lead)):
             if value is not None:
-                all_of_them.record(value, now_ms)
-                own.setdefault(name, SampledStat()).record(value, now_ms)
+                self._metrics.record(sensor, value, now_ms)
+                self._metrics.record(f"partition.{sensor}", value, now_ms, *_of(name))
 
-    def retain(self, assigned: Any) -> None:
+    def retain(self, assigned: Iterable[TopicPartition]) -> None:
         """Partitions that are not assigned any more have no lag."""
-        self._lag = {name: stat for name, stat in self._lag.items() if name in assigned}
-        self._lead = {name: stat for name, stat in self._lead.items() if name in assigned}
-
-    def metrics(self, now_ms: int) -> Metrics:
-        """Every metric by its name, group and tags."""
-        found = self._read(self._bytes, self._records, (), now_ms)
-        for topic, stats in self._by_topic.items():
-            found |= self._read(*stats, (("topic", topic),), now_ms)
-        latency, throttle = self._latency, self._throttle
-        found |= self._named((), {
-            "fetch-latency-avg": latency.avg(now_ms), "fetch-latency-max": latency.max(now_ms),
-            "fetch-rate": latency.event_rate(now_ms), "fetch-total": float(latency.count),
-            "fetch-throttle-time-avg": throttle.avg(now_ms),
-            "fetch-throttle-time-max": throttle.max(now_ms),
-            "records-lag-max": self._max_lag.max(now_ms),
-            "records-lead-min": self._min_lead.min(now_ms)})
-        for name, stat in self._lag.items():
-            found |= self._named(_of(name), {
-                "records-lag": stat.last, "records-lag-avg": stat.avg(now_ms),
-                "records-lag-max": stat.max(now_ms)})
-        for name, stat in self._lead.items():
-            found |= self._named(_of(name), {
-                "records-lead": stat.last, "records-lead-avg": stat.avg(now_ms),
-                "records-lead-min": stat.min(now_ms)})
-        return found
-
-    def _read(self, sizes: SampledStat, counts: SampledStat, tags: tuple, now_ms: int) -> dict:
-        return self._named(tags, {
-            "fetch-size-avg": sizes.avg(now_ms), "fetch-size-max": sizes.max(now_ms),
-            "bytes-consumed-rate": sizes.rate(now_ms), "bytes-consumed-total": sizes.total,
-            "records-per-request-avg": counts.avg(now_ms),
-            "records-consumed-rate": counts.rate(now_ms), "records-consumed-total": counts.total})
-
-    def _named(self, tags: tuple, values: dict[str, float]) -> dict[MetricName, float]:
-        return {MetricName(name, GROUP, self._tags + tags): one for name, one in values.items()}
+        for name in self._assigned:
+            if name not in assigned:
+                self._metrics.remove("partition.records-lag", *_of(name))
+                self._metrics.remove("partition.records-lead", *_of(name))
+        self._assigned = tuple(assigned)
 
 
-def _of(name: TopicPartition) -> tuple[tuple[str, str], ...]:
-    return ("topic", name.topic), ("partition", str(name.partition))
+def _of(name: TopicPartition) -> tuple[str, str]:
+    return name.topic, str(name.partition)
 
 
 class FetchMetricsAggregator:

@@ -84,10 +84,11 @@ class Fetcher:
     def send_fetches(self, now_ms: int) -> list:
         """Ask each leader from which nothing is buffered and nothing in flight."""
         effects, config, subscriptions = [], self._config, self._subscriptions
+        if not (led := subscriptions.by_leader(self._is_fetchable, FetchRequest, now_ms)):
+            return effects
         holding = {known.leader for name in self._completed
                    if subscriptions.assigned[name].is_fetchable()
                    and (known := self._network.leader_of(name))}
-        led = subscriptions.by_leader(self._is_fetchable, FetchRequest, now_ms)
         for broker, names in led.items():
             if broker in holding:
                 continue
@@ -115,7 +116,7 @@ class Fetcher:
         """Buffer what came, where the position is still the one that was asked for."""
         session, effects = asked.context.session_partitions, []
         assigned = self._subscriptions.assigned
-        self._metrics.record_answer(now_ms - asked.sent_ms, body.throttle_time_ms, now_ms)
+        self._metrics.record_latency(broker, now_ms - asked.sent_ms, now_ms)
         for name, question in session.items():
             if name in assigned and assigned[name].position == question.fetch_offset:
                 assigned[name].why = reads[0]

@@ -9,13 +9,14 @@ committed for a group. Groups come later, so nothing is committed here.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kafka_internals.clients import fetch_metrics_manager, kafka_consumer_metrics
 from kafka_internals.clients.completed_fetch import ConsumerRecord
 from kafka_internals.clients.fetch_metrics_manager import FetchMetricsManager
 from kafka_internals.clients.fetcher import POSITION_RULE, Fetcher, Given
 from kafka_internals.clients.kafka_consumer_metrics import KafkaConsumerMetrics
-from kafka_internals.clients.network_client import NetworkClient
+from kafka_internals.clients.metrics import MetricName, Metrics
+from kafka_internals.clients.network_client import NetworkClient, node_sensors
 from kafka_internals.clients.offset_fetcher import OffsetFetcher, OffsetLookup
-from kafka_internals.clients.sampled_stat import Metrics
 from kafka_internals.clients.subscription_state import SubscriptionState, TopicPartitionState
 from kafka_internals.common import Changed, TopicPartition, Wait
 from kafka_internals.config.auto_offset_reset_strategy import AutoOffsetResetStrategy
@@ -86,10 +87,13 @@ class KafkaConsumer:
                  dice: Callable[[str], Callable[[int], int]]) -> None:
         self.client_id, self.config = client_id, config
         self.polls: list[PollCall] = []
-        self.network = NetworkClient(client_id, bootstrap, config, dice)
+        self._all_metrics = Metrics(client_id, "consumer", {
+            **fetch_metrics_manager.SENSORS, **kafka_consumer_metrics.SENSORS,
+            **node_sensors("consumer")})
+        self.network = NetworkClient(client_id, bootstrap, config, dice, self._all_metrics)
         self._subscriptions = SubscriptionState(client_id, self.network, config)
-        self._fetch_metrics = FetchMetricsManager(client_id)
-        self._metrics = KafkaConsumerMetrics(client_id)
+        self._fetch_metrics = FetchMetricsManager(self._all_metrics)
+        self._metrics = KafkaConsumerMetrics(self._all_metrics)
         self._fetcher = Fetcher(config, self.network, self._subscriptions, self._fetch_metrics)
         self._offsets = OffsetFetcher(config, self.network, self._subscriptions)
 
@@ -249,10 +253,9 @@ class KafkaConsumer:
     # -- answers ------------------------------------------------------------------------------
     def handle(self, broker: int, response: Response, now_ms: int) -> list:
         """A response has come."""
-        if (found := self.network.completed(broker, response)) is None:
+        if (found := self.network.completed(broker, response, now_ms)) is None:
             return []
         asked, reads = found
-        self.network.record_latency(broker, now_ms - asked.sent_ms, now_ms)
         if isinstance(response.body, MetadataResponse):
             effects = list(self.network.learn(reads, response.body, now_ms))
         elif isinstance(response.body, FetchResponse):
@@ -286,13 +289,13 @@ class KafkaConsumer:
                self._offsets.next_deadline_ms(now_ms)]
         if self._polling():
             due.append(self.polls[-1].deadline_ms)
-        return min((ms for ms in due if ms is not None and ms > now_ms), default=None)
+        return min([ms for ms in due if ms is not None and ms > now_ms], default=None)
 
     # -- seen from outside --------------------------------------------------------------------
-    def metrics(self, now_ms: int) -> Metrics:
+    def metrics(self, now_ms: int) -> dict[MetricName, float]:
         """Every metric of the Java client that is measured here; to look changes nothing."""
-        return {**self._fetch_metrics.metrics(now_ms), **self._metrics.metrics(now_ms),
-                **self.network.metrics("consumer", now_ms)}
+        return self._all_metrics.read(now_ms, {**self._metrics.gauges(now_ms),
+                                               **self.network.gauges()})
 
     def snapshot(self) -> ConsumerSnapshot:
         """Frozen."""

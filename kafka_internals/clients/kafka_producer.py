@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from kafka_internals.clients.buffer_pool import BufferPoolSnapshot
 from kafka_internals.clients.built_in_partitioner import partition_for_key
-from kafka_internals.clients.network_client import NetworkClient
+from kafka_internals.clients.metrics import MetricName, Metrics
+from kafka_internals.clients.network_client import NetworkClient, node_sensors
 from kafka_internals.clients.producer_batch import BatchSnapshot, ProducerBatch
 from kafka_internals.clients.producer_record import ProducerRecord, ReceiptSnapshot
 from kafka_internals.clients.record_accumulator import READY_RULES, RecordAccumulator
 from kafka_internals.clients.sender import Sender
-from kafka_internals.clients.sender_metrics_registry import Metric
+from kafka_internals.clients.sender_metrics_registry import SENSORS
 from kafka_internals.clients.transaction_manager import TransactionManager
 from kafka_internals.common import START_MS, Changed, TopicPartition, Wait
 from kafka_internals.errors import (
@@ -74,12 +75,14 @@ class KafkaProducer:
                  dice: Callable[[str], Callable[[int], int]],
                  partitioner: Partitioner | None = None) -> None:
         self.client_id, self.config = client_id, config
-        self.network = NetworkClient(client_id, bootstrap, config, dice)
+        self._metrics = Metrics(client_id, "producer", {**SENSORS, **node_sensors("producer")})
+        self.network = NetworkClient(client_id, bootstrap, config, dice, self._metrics)
         self.records: list[ProducerRecord] = []
         self.completed: list[ProducerRecord] = []
         transactions = TransactionManager() if config["enable.idempotence"] else None
         self.accumulator = RecordAccumulator(config, dice("partitioner"), transactions)
-        self.sender = Sender(client_id, config, self.network, self.accumulator, transactions)
+        self.sender = Sender(client_id, config, self.network, self.accumulator, transactions,
+                             self._metrics)
         self._partitioner = partitioner
         self._unplaced: deque[ProducerRecord] = deque()
         self._flush_upto = self._answered_upto = 0           # numbers of records
@@ -237,7 +240,10 @@ class KafkaProducer:
                         READY_RULES["full"], reads) for batch in full]
 
     def _waited(self, record: ProducerRecord, now_ms: int, in_vain: bool) -> None:
-        self.sender.metrics.waited(now_ms - record.called_ms, now_ms, in_vain)
+        waited_ns = (now_ms - record.called_ms) * 1_000_000
+        self._metrics.record("bufferpool-wait-time", waited_ns, now_ms)
+        if in_vain:
+            self._metrics.record("buffer-exhausted-records", 1, now_ms)
 
     def _block_is_over(self, record: ProducerRecord, now_ms: int) -> list[Changed]:
         """`max.block.ms` have passed: the call returns with an error in its receipt."""
@@ -262,7 +268,7 @@ class KafkaProducer:
     # -- answers and time ---------------------------------------------------------------------
     def handle(self, broker: int, response: Response, now_ms: int) -> list:
         """A response has come."""
-        if (found := self.network.completed(broker, response)) is None:
+        if (found := self.network.completed(broker, response, now_ms)) is None:
             return []
         asked, reads = found
         if isinstance(response.body, MetadataResponse):
@@ -275,15 +281,15 @@ class KafkaProducer:
 
     def disconnected(self, broker: int, now_ms: int) -> list:
         """The connection to a broker is gone: its batches may or may not be in a log."""
-        return self.sender.handle_lost(*self.network.disconnected(broker, now_ms), now_ms) \
-            + self._run(now_ms)
+        failed, reads = self.network.disconnected(broker, now_ms)
+        return self.sender.handle_lost(broker, failed, reads, now_ms) + self._run(now_ms)
 
     def tick(self, now_ms: int) -> list:
         """Time has passed: requests that got no answer, batches that lingered or are too old."""
         effects = []
         for broker in self.network.timed_out(now_ms):
             closed, failed, reads = self.network.give_up(broker, now_ms)
-            effects += closed + self.sender.handle_lost(failed, reads, now_ms)
+            effects += closed + self.sender.handle_lost(broker, failed, reads, now_ms, True)
         return effects + self._run(now_ms)
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
@@ -312,13 +318,12 @@ class KafkaProducer:
             tuple((topic, one.partition) for topic, one in accumulator.partitioners.items()),
             *identity, tuple(self.sender.next_sequences().items()))
 
-    def metrics(self, now_ms: int) -> tuple[Metric, ...]:
-        """Every metric under its name in Kafka, sorted."""
+    def metrics(self, now_ms: int) -> dict[MetricName, float]:
+        """Every metric of the Java client that is measured here; to look changes nothing."""
         pool = self.accumulator.pool
-        return self.sender.metrics.snapshot(now_ms, (
-            ("buffer-total-bytes", pool.total_bytes),
-            ("buffer-available-bytes", pool.available_bytes), ("waiting-threads", pool.queued),
-            ("requests-in-flight", sum(map(self.network.in_flight_to, self.network.brokers)))))
+        return self._metrics.read(now_ms, {
+            "buffer-total-bytes": pool.total_bytes, "buffer-available-bytes": pool.available_bytes,
+            "waiting-threads": pool.queued, **self.network.gauges()})
 
     def receipt(self, record: ProducerRecord) -> ReceiptSnapshot:
         """One record, frozen."""

@@ -9,10 +9,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kafka_internals.clients.sampled_stat import MetricName, Metrics, SampledStat
+from kafka_internals.clients.metrics import Metrics, Sensor
 from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
 from kafka_internals.messages import Request, Response
 from kafka_internals.messages.metadata import MetadataRequest, MetadataResponse
+
+
+def node_sensors(kind: str) -> dict[str, Sensor]:
+    """What is measured of each broker; `kind` is "producer" or "consumer"."""
+    group, of = f"{kind}-node-metrics", ("node-id",)
+    return {"node.responses-received": Sensor(group, (("response-total", "count"),), of),
+            "node.latency": Sensor(group, (("request-latency-avg", "avg"),
+                                           ("request-latency-max", "max")), of)}
+
 
 METADATA_RULE = "a client asks any broker who leads what, and again when it was told wrong"
 
@@ -36,8 +45,9 @@ class NetworkClient:
     """One client's connections and its knowledge of the cluster."""
 
     def __init__(self, client_id: str, bootstrap: tuple[int, ...], config: Any,
-                 dice: Callable[[str], Callable[[int], int]]) -> None:
-        self.client_id, self._config = client_id, config
+                 dice: Callable[[str], Callable[[int], int]], metrics: Metrics) -> None:
+        self.client_id, self._config, self._metrics = client_id, config, metrics
+        self._request_timeout_ms = config["request.timeout.ms"]
         self._jitter, self._first_asked = dice("back-off"), dice("least loaded node")
         self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
         self.brokers = bootstrap
@@ -55,7 +65,6 @@ class NetworkClient:
         self._metadata_failures = self._metadata_repeats = 0     # lost, or without any news
         self._metadata_request: str | None = None
         self._metadata_reads: tuple = ()                     # why it is wanted, for "why?"
-        self._latency: dict[int, SampledStat] = {}           # of each broker's answers
 
     # -- sending ------------------------------------------------------------------------------
     def send(self, to: int, body: Any, context: Any, now_ms: int, rule: str,
@@ -92,11 +101,19 @@ class NetworkClient:
         """What one broker has not answered, oldest first."""
         return tuple(self._in_flight.get(to, ()))
 
+    def awaits(self, to: int, kind: type) -> bool:
+        """True where one broker has not answered a request of this kind yet."""
+        for one in self._in_flight.get(to, ()):
+            if type(one.request.body) is kind:
+                return True
+        return False
+
     def in_flight_to(self, to: int) -> int:
         """How many requests one broker has not answered."""
         return len(self._in_flight.get(to, ()))
 
-    def completed(self, broker: int, response: Response) -> tuple[InFlight, tuple] | None:
+    def completed(self, broker: int, response: Response, now_ms: int
+                  ) -> tuple[InFlight, tuple] | None:
         """Match a response to its request; None for one that was given up.
 
         With it come the reads of whatever follows: this answer, and the one that came before it.
@@ -105,6 +122,9 @@ class NetworkClient:
         if not queue or queue[0].request.id != response.request_id:
             return None
         self._reconnect.pop(broker, None)
+        self._metrics.record("throttle-time", response.body.throttle_time_ms, now_ms)
+        self._metrics.record("node.responses-received", 1, now_ms, f"node-{broker}")
+        self.maybe_throttle(broker, response, now_ms)
         before, answer = self._last_answer(broker), ((response.request_id, "answer"),)
         self._answers.setdefault(broker, []).append((type(queue[0].request.body), answer))
         return queue.popleft(), answer + before
@@ -156,7 +176,7 @@ class NetworkClient:
 
     def timed_out(self, now_ms: int) -> list[int]:
         """Brokers whose oldest request has waited longer than `request.timeout.ms`."""
-        limit_ms = now_ms - self._config["request.timeout.ms"]
+        limit_ms = now_ms - self._request_timeout_ms
         return [to for to, queue in sorted(self._in_flight.items())
                 if queue and queue[0].sent_ms < limit_ms]
 
@@ -257,32 +277,18 @@ class NetworkClient:
         return known if known is not None and known.leader >= 0 else None
 
     # -- metrics ------------------------------------------------------------------------------
-    def record_latency(self, broker: int, latency_ms: int, now_ms: int) -> None:
-        """A broker has answered after so long."""
-        self._latency.setdefault(broker, SampledStat()).record(latency_ms, now_ms)
-
-    def metrics(self, kind: str, now_ms: int) -> Metrics:
-        """Connections and requests, by the Java client's names; `kind` is "consumer" or so.
+    def gauges(self) -> dict[str, int]:
+        """What is known of connections and requests at this moment.
 
         In Java only a producer shows `requests-in-flight`.
         """
-        tags = (("client-id", self.client_id),)
-        found = {MetricName("connection-count", f"{kind}-metrics", tags):
-                 float(len(self._in_flight)),
-                 MetricName("requests-in-flight", f"{kind}-metrics", tags):
-                 float(sum(map(len, self._in_flight.values())))}
-        for broker, stat in self._latency.items():
-            node = tags + (("node-id", f"node-{broker}"),)
-            for name, value in (("request-latency-avg", stat.avg(now_ms)),
-                                ("request-latency-max", stat.max(now_ms)),
-                                ("response-total", float(stat.count))):
-                found[MetricName(name, f"{kind}-node-metrics", node)] = value
-        return found
+        return {"connection-count": len(self._in_flight),
+                "requests-in-flight": sum(map(len, self._in_flight.values()))}
 
     # -- time ---------------------------------------------------------------------------------
     def next_deadline_ms(self, now_ms: int = 0) -> int | None:
         """When a request times out, a broker may be tried again, or metadata may be asked."""
-        late_ms = self._config["request.timeout.ms"] + 1
+        late_ms = self._request_timeout_ms + 1
         due = [queue[0].sent_ms + late_ms for queue in self._in_flight.values() if queue]
         if self._metadata_wanted and self._metadata_request is None:
             reachable = min(map(self.reachable_from_ms, self.brokers))

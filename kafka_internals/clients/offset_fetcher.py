@@ -65,8 +65,12 @@ class OffsetFetcher:
     def reset_positions(self, now_ms: int) -> list:
         """Ask for what has no position; with the policy `none` that is an error of `poll()`."""
         subscriptions = self._subscriptions
-        for name, state in subscriptions.assigned.items():
-            if state.position is None and state.reset is None:
+        lost = [(name, state) for name, state in subscriptions.assigned.items()
+                if state.position is None]
+        if not lost:
+            return []
+        for name, state in lost:
+            if state.reset is None:
                 subscriptions.reset(state, NoOffsetForPartitionException(
                     f"Undefined offset with no reset policy for partitions: [{name}]"))
         effects = []

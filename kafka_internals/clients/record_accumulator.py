@@ -154,9 +154,8 @@ class RecordAccumulator:
     def ready(self, cluster: Any, now_ms: int) -> tuple[list[int], bool]:
         """Brokers that lead something ready; True where the leader of something is not known."""
         brokers: dict[int, None] = {}
-        unknown, by_topic = False, {}
+        unknown = False
         for partition, queue in self.queues.items():
-            by_topic.setdefault(partition.topic, []).append(partition)
             if queue:
                 known = cluster.leader_of(partition)
                 if known is None:
@@ -165,9 +164,9 @@ class RecordAccumulator:
                 queue[0].saw_leader(known.leader_epoch)
                 if self.reason(partition, now_ms) is not None:
                     brokers[known.leader] = None
-        for topic, partitions in by_topic.items():
-            if topic in self.partitioners:
-                self._update_load_stats(topic, sorted(partitions), cluster)
+        for topic in self.partitioners:
+            self._update_load_stats(topic, sorted(one for one in self.queues if one.topic == topic),
+                                    cluster)
         return list(brokers), unknown
 
     def _update_load_stats(self, topic: str, partitions: list, cluster: Any) -> None:
@@ -249,8 +248,7 @@ class RecordAccumulator:
             self._ratios.set_estimation(big.partition.topic, max(1.0, big.compression_ratio))
         size = self.batch_size
         if big.is_split:
-            largest = max(size_upper_bound(r.key, r.value, r.headers) for r in big.records)
-            size = max(largest, big.size_bytes // 2)
+            size = max(big.max_record_bytes, big.size_bytes // 2)
         parts: list[ProducerBatch] = []
         for record in big.records:
             if not parts or parts[-1].try_append(record) is None:
@@ -287,8 +285,8 @@ class RecordAccumulator:
         due = [queue[0].waits_until_ms(self.linger_ms)
                for partition, queue in self.queues.items()
                if queue and partition not in self.muted]
-        return min((ms for ms in due if ms > now_ms), default=None)
+        return min([ms for ms in due if ms > now_ms], default=None)
 
     def waiting(self, partition: TopicPartition) -> int:
         """How many records wait for a partition."""
-        return sum(len(batch.records) for batch in self.queues.get(partition, ()))
+        return sum([len(batch.records) for batch in self.queues.get(partition, ())])

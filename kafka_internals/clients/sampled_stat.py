@@ -5,22 +5,8 @@ them, as in Kafka. To record is to add to the window of now; only whoever looks 
 and to look changes nothing.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 WINDOWS, WINDOW_MS = 2, 30_000
 NOT_A_NUMBER = float("nan")
-
-
-class MetricName(NamedTuple):
-    """Name, group and tags of one metric, as the Java client has them."""
-
-    name: str
-    group: str
-    tags: tuple[tuple[str, str], ...] = ()
-
-
-Metrics = Mapping[MetricName, float]
 
 
 class Sample:
@@ -39,8 +25,8 @@ class SampledStat:
 
     def __init__(self) -> None:
         self._samples: list[Sample] = []
-        self.total, self.count = 0.0, 0
-        self.last = NOT_A_NUMBER
+        self._total, self._count = 0.0, 0
+        self._last = NOT_A_NUMBER
 
     def record(self, value: float, now_ms: int) -> None:
         """Add a value."""
@@ -52,10 +38,13 @@ class SampledStat:
         sample.last_event_ms = now_ms
         sample.count += 1
         sample.total += value
-        sample.largest, sample.least = max(sample.largest, value), min(sample.least, value)
-        self.count += 1
-        self.total += value
-        self.last = value
+        if value > sample.largest:
+            sample.largest = value
+        if value < sample.least:
+            sample.least = value
+        self._count += 1
+        self._total += value
+        self._last = value
 
     def _within(self, now_ms: int) -> list[Sample]:
         return [one for one in self._samples if now_ms - one.last_event_ms < WINDOWS * WINDOW_MS]
@@ -74,6 +63,18 @@ class SampledStat:
         """The least value of late."""
         return min((one.least for one in self._within(now_ms)), default=NOT_A_NUMBER)
 
+    def last(self, _: int) -> float:
+        """The value that came last."""
+        return self._last
+
+    def total(self, _: int) -> float:
+        """The sum of all values that there ever were."""
+        return self._total
+
+    def count(self, _: int) -> float:
+        """How many there ever were."""
+        return float(self._count)
+
     def rate(self, now_ms: int) -> float:
         """The sum of the values, in a second."""
         return sum(one.total for one in self._within(now_ms)) / self._window_s(now_ms)
@@ -81,6 +82,10 @@ class SampledStat:
     def event_rate(self, now_ms: int) -> float:
         """How many values there were, in a second."""
         return sum(one.count for one in self._within(now_ms)) / self._window_s(now_ms)
+
+    def share(self, now_ms: int) -> float:
+        """The sum of values in nanoseconds, in a nanosecond: which part of the time they took."""
+        return self.rate(now_ms) / 1_000_000_000
 
     def _window_s(self, now_ms: int) -> float:
         """Less than one full window is counted as a full one more: else a first value is a peak."""

@@ -9,10 +9,11 @@ retry is stored once; without, it may be stored twice, and several requests may 
 from collections.abc import Callable
 from typing import Any
 
+from kafka_internals.clients.metrics import Metrics
 from kafka_internals.clients.network_client import InFlight, NetworkClient
 from kafka_internals.clients.producer_batch import ProducerBatch
 from kafka_internals.clients.record_accumulator import RecordAccumulator
-from kafka_internals.clients.sender_metrics_registry import SenderMetricsRegistry
+from kafka_internals.clients.sender_metrics_registry import record_sent
 from kafka_internals.clients.transaction_manager import TransactionManager
 from kafka_internals.common import Changed
 from kafka_internals.config.config_def import INT_MAX
@@ -38,19 +39,20 @@ IDENTITY_RULE = "an idempotent producer numbers its batches (KIP-98)"
 BUMP_RULE = "a gap that cannot be closed: the next epoch counts from 0 (KIP-360)"
 MEMORY_RULE = "a batch's buffer is free when nobody reads it any more"
 EXPIRY_RULE = "delivery.timeout.ms"
-DISCONNECTED = "The server disconnected before a response was received."
 
 
 class Sender:
     """`in_flight` are the batches of each partition whose request has no answer yet."""
 
     def __init__(self, client_id: str, config: Any, network: NetworkClient,
-                 accumulator: RecordAccumulator, transactions: TransactionManager | None) -> None:
+                 accumulator: RecordAccumulator, transactions: TransactionManager | None,
+                 metrics: Metrics) -> None:
         self.client_id, self.config, self.network = client_id, config, network
         self.accumulator, self.transactions = accumulator, transactions
         self.in_flight: dict = {}
-        self.metrics = SenderMetricsRegistry()
+        self._metrics = metrics
         self._limit = config["max.in.flight.requests.per.connection"]
+        self._delivery_timeout_ms = config["delivery.timeout.ms"]
         self._initializing, self._initialize_from_ms = False, 0
         self._gap_reads: tuple = ()                  # the answer that told of a gap
 
@@ -69,10 +71,11 @@ class Sender:
         """Go on under the next epoch where a partition needs that."""
         if (manager := self.transactions) is None:
             return []
-        before, sequences = manager.producer, self.next_sequences()
         manager.resolve_sequences()
-        if not manager.bump_epoch_if_needed():
+        if not manager.needs_epoch_bump:
             return []
+        before, sequences = manager.producer, self.next_sequences()
+        manager.bump_epoch()
         return self._identity(before, BUMP_RULE, self._gap_reads) \
             + self._renumbered(sequences, self._gap_reads)
 
@@ -137,7 +140,7 @@ class Sender:
                                   rule, (asked,))
             effects += self._state(batch, "in flight", rule, (asked,))
         effects += self._renumbered(sequences, (asked,))
-        self.metrics.sent(batches, now_ms)
+        record_sent(self._metrics, batches, now_ms)
         if body.acks == NO_ACK:
             self.network.forget_last(broker)
             written = PartitionProduceResponse(None)
@@ -207,7 +210,9 @@ class Sender:
     def handle_produce(self, asked: InFlight, response: Response, broker: int, reads: tuple,
                        now_ms: int) -> list:
         """A leader tells what became of each batch."""
-        self.metrics.answered(now_ms - asked.sent_ms, now_ms)
+        latency_ms = now_ms - asked.sent_ms
+        self._metrics.record("request-time", latency_ms, now_ms)
+        self._metrics.record("node.latency", latency_ms, now_ms, f"node-{broker}")
         effects = []
         for batch, result in zip(asked.context, response.body.partitions):
             settled = result.error == "NONE" and not batch.done
@@ -216,25 +221,26 @@ class Sender:
                 self.network.settled(broker, (batch.records[-1].subject, "state"))
         return effects
 
-    def handle_lost(self, failed: list[InFlight], reads: tuple, now_ms: int) -> list:
-        """A connection is gone: its batches may or may not be in a log."""
-        effects = []
+    def handle_lost(self, broker: int, failed: list[InFlight], reads: tuple, now_ms: int,
+                    timed_out: bool = False) -> list:
+        """A connection is gone, or was given up: its batches may or may not be in a log."""
+        effects, said = [], f"Disconnected from node {broker}"
+        error, message = ("REQUEST_TIMED_OUT", f"{said} due to timeout") if timed_out else \
+            ("NETWORK_EXCEPTION", said)
         for asked in failed:
             if isinstance(asked.request.body, InitProducerIdRequest):
                 self._initializing = False
                 self._initialize_from_ms = now_ms + self.config["retry.backoff.ms"]
             for batch in asked.context:
                 effects += self._complete(
-                    batch, PartitionProduceResponse(batch.partition, "NETWORK_EXCEPTION",
-                                                    message=DISCONNECTED),
-                    ((asked.request.id, "asked"), *reads), now_ms)
+                    batch, PartitionProduceResponse(batch.partition, error, message=message),
+                    ((asked.request.id, "asked"), *reads), now_ms, heard=False)
         return effects
 
     def _complete(self, batch: ProducerBatch, result: PartitionProduceResponse, reads: tuple,
-                  now_ms: int) -> list[Changed]:
+                  now_ms: int, heard: bool = True) -> list[Changed]:
         """Complete, split, retry or fail a batch, as its answer says."""
-        lost = result.error == "NETWORK_EXCEPTION"              # nothing was heard
-        effects = self._land(batch, END_RULE, () if lost else reads)
+        effects = self._land(batch, END_RULE, reads if heard else ())
         if result.error == "MESSAGE_TOO_LARGE" and len(batch.records) > 1 and not batch.done:
             effects += self._split(batch, reads, now_ms)
         elif result.error == "NONE":
@@ -272,7 +278,7 @@ class Sender:
     def _can_retry(self, batch: ProducerBatch, result: PartitionProduceResponse, now_ms: int
                    ) -> bool:
         if batch.done or batch.attempts >= self.config["retries"] or \
-                now_ms >= batch.created_ms + self.config["delivery.timeout.ms"]:
+                now_ms >= batch.created_ms + self._delivery_timeout_ms:
             return False
         if self.transactions is not None:
             return self.transactions.can_retry(result, batch)
@@ -282,7 +288,7 @@ class Sender:
                now_ms: int) -> list[Changed]:
         old, state = self.accumulator.waiting(batch.partition), batch.state
         self.accumulator.reenqueue(batch, self.network.retry_backoff_ms(batch.attempts), now_ms)
-        self.metrics.retried(len(batch.records), now_ms)
+        self._metrics.record("record-retries", len(batch.records), now_ms)
         rule = f"{result.error}: the batch goes back, and again after a back-off"
         return self._told(f"batch_state.{batch.id}", state, batch.state, rule, reads[:1]) + \
             self._told(f"accumulator.{batch.partition}", old, old + len(batch.records), rule, reads)
@@ -292,7 +298,7 @@ class Sender:
             self.transactions.entry(batch.partition).remove_in_flight(batch)
         old = self.accumulator.waiting(batch.partition)
         parts = self.accumulator.split_and_reenqueue(batch)
-        self.metrics.split(now_ms)
+        self._metrics.record("batch-split-rate", 1, now_ms)
         rule = "MESSAGE_TOO_LARGE: the batch goes back in smaller ones"
         effects = self._deallocate(batch, reads)
         for part in parts:
@@ -322,7 +328,7 @@ class Sender:
             return []
         if self.transactions is not None:
             self.transactions.failed(batch, error, adjust_sequences)
-        self.metrics.failed(len(batch.records), now_ms)
+        self._metrics.record("errors", len(batch.records), now_ms)
         return answered
 
     # -- time ---------------------------------------------------------------------------------
@@ -331,7 +337,7 @@ class Sender:
 
         What is in flight keeps its memory until its answer comes: it may still be read.
         """
-        before_ms = now_ms - self.config["delivery.timeout.ms"]
+        before_ms = now_ms - self._delivery_timeout_ms
         effects = []
         for batch in self.accumulator.expired(before_ms):
             left = self.accumulator.waiting(batch.partition)
@@ -361,7 +367,7 @@ class Sender:
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When something lingers out, expires, or may be asked again."""
         due = [self.network.next_deadline_ms(now_ms), self.accumulator.next_deadline_ms(now_ms)]
-        timeout_ms = self.config["delivery.timeout.ms"]
+        timeout_ms = self._delivery_timeout_ms
         for partition, queue in self.accumulator.queues.items():
             if queue:
                 due.append(queue[0].created_ms + timeout_ms)
@@ -373,4 +379,4 @@ class Sender:
                 and self.transactions.state == "INITIALIZING":
             due.append(self._initialize_from_ms)
             due += [self.network.reachable_from_ms(broker) for broker in self.network.brokers]
-        return min((ms for ms in due if ms is not None and ms > now_ms), default=None)
+        return min([ms for ms in due if ms is not None and ms > now_ms], default=None)

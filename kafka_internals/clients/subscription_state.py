@@ -111,8 +111,6 @@ class SubscriptionState:
                   now_ms: int) -> dict[int, list[TopicPartition]]:
         """Partitions by leader, where one may be asked: none of this kind in flight there."""
         network = self._network
-        asked = {to for to in network.brokers for one in network.in_flight_on(to)
-                 if type(one.request.body) is kind}
         led: dict[int, list[TopicPartition]] = {}
         for name in self._turns:
             if not wanted(name, self.assigned[name]):
@@ -120,7 +118,8 @@ class SubscriptionState:
             known = network.leader_of(name)
             if known is None:
                 network.want_metadata()
-            elif known.leader not in asked and network.can_send(known.leader, now_ms):
+            elif network.can_send(known.leader, now_ms) and \
+                    not network.awaits(known.leader, kind):
                 led.setdefault(known.leader, []).append(name)
         return led
 
@@ -131,10 +130,13 @@ class SubscriptionState:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When something may be looked up again, or a leader may be reached again."""
-        due = [state.not_before_ms for state in self.assigned.values() if state.wants_reset()]
-        due += [self._network.reachable_from_ms(known.leader) for name in self.assigned
-                if (known := self._network.leader_of(name))]
-        return min((ms for ms in due if ms > now_ms), default=None)
+        due, network = [], self._network
+        for name, state in self.assigned.items():
+            if state.wants_reset():
+                due.append(state.not_before_ms)
+            if (known := network.leader_of(name)) is not None:
+                due.append(network.reachable_from_ms(known.leader))
+        return min([ms for ms in due if ms > now_ms], default=None)
 
     def each(self, attribute: str) -> tuple[tuple[TopicPartition, Any], ...]:
         """(partition, value) pairs; None where there is none."""

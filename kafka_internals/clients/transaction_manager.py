@@ -59,10 +59,13 @@ class TransactionManager:
         self._on("producer id refused")
         self.error = error
 
-    def bump_epoch_if_needed(self) -> bool:
-        """Go on under the next epoch where a partition has to; True where something changed."""
-        if not self._to_rewrite or self.state != "READY":
-            return False
+    @property
+    def needs_epoch_bump(self) -> bool:
+        """True where a partition has to go on under another epoch, and now it may."""
+        return bool(self._to_rewrite) and self.state == "READY"
+
+    def bump_epoch(self) -> None:
+        """Go on under the next epoch."""
         if self.producer.producer_epoch == MAX_EPOCH:
             self._on("last epoch is over")              # a new producer id begins at epoch 0
             self.producer = NO_PRODUCER
@@ -70,7 +73,6 @@ class TransactionManager:
             self.producer = ProducerIdAndEpoch(self.producer.producer_id,
                                                self.producer.producer_epoch + 1)
             self._rewrite()
-        return True
 
     def _rewrite(self) -> None:
         for partition in self._to_rewrite:

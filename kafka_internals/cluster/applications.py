@@ -41,10 +41,11 @@ class Application:
 
     def __init__(self, name: str, application: Callable, handles: list[Handle],
                  failed: Callable[[Exception], None]) -> None:
-        self.name, self._handles, self._failed = name, tuple(handles), failed
+        self.name, self._failed = name, failed
         self.ended, self._advancing = False, False
         self._waits_for: Call | None = None
-        with has_the_floor(f"the application {name}", self._handles):
+        self._floor = has_the_floor(f"the application {name}", tuple(handles))
+        with self._floor:
             self._generator = application(*handles)
 
     def advance(self) -> None:
@@ -65,7 +66,7 @@ class Application:
             self._advancing = False
 
     def _go_on(self) -> None:
-        with has_the_floor(f"the application {self.name}", self._handles):
+        with self._floor:
             try:
                 self._waits_for = self._checked(self._resume())
             except StopIteration:

@@ -117,7 +117,7 @@ class BrokerServer(Node):
         if powered:
             self.world.network.process_ended(self)
         else:
-            self.disk.power_loss()
+            self.disk_now().power_loss()
         self.end_life(powered)
         self.manager, self._quotas = None, ()
 
@@ -140,13 +140,10 @@ class BrokerServer(Node):
 
     def note_changes(self, effects: list) -> list:
         """Write down what has changed; give back what is left to do."""
-        later, trace, event = [], self.world.trace, self.world.event
-        for effect in effects:
-            if type(effect) is not Changed:
-                later.append(effect)
-            elif trace is not None:
-                trace.changes.append((event, *effect))
-        return later
+        if (trace := self.world.trace) is not None:
+            event = self.world.event
+            trace.changes += [(event, *effect) for effect in effects if type(effect) is Changed]
+        return [effect for effect in effects if type(effect) is not Changed]
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
@@ -159,7 +156,7 @@ class BrokerServer(Node):
             self._rest()
 
     def _on_disconnected(self, payload: tuple) -> None:
-        leader = payload[0].server.broker
+        leader, payload[0].open = payload[0].server.broker, False
         self.perform(self.manager.fetcher_disconnected(leader, self.now_ms()))
         self._rest()
 
@@ -202,6 +199,11 @@ class BrokerServer(Node):
         now_ms = self.world.now_us // 1000
         self.disk.now_ms = START_MS + now_ms
         return now_ms
+
+    def disk_now(self) -> Disk:
+        """The disk, told the time: also of a broker that is down or had nothing to do."""
+        self.now_ms()
+        return self.disk
 
     def _rest(self) -> None:
         """Set the one timer to the core's next deadline."""

@@ -163,7 +163,7 @@ class BrokerThreads(RequestPath):
             return
         processor.received(token)
         if token.channel.after is not None:
-            token.request = request._replace(after=token.channel.after)
+            token.request = request.behind(token.channel.after)
         if self.channel.send_request(token, processor):
             self._turn_handlers()
             if token.station is processor.name:

@@ -24,10 +24,10 @@ class ClientNode(Node):
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
-        self.core.network.maybe_throttle(connection.server.broker, response, self.now_ms())
         self.perform(self.core.handle(connection.server.broker, response, self.now_ms()))
 
     def _on_disconnected(self, payload: tuple) -> None:
+        payload[0].open = False
         self.perform(self.core.disconnected(payload[0].server.broker, self.now_ms()))
 
     def _on_tick(self, _: int) -> None:

@@ -5,8 +5,6 @@ An application is the one exception. It may make calls on the handles that it wa
 the call itself, which it yields.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from kafka_internals.errors import IllegalStateException
@@ -14,13 +12,16 @@ from kafka_internals.errors import IllegalStateException
 _floor: list[tuple[str, tuple]] = []
 
 
-@contextmanager
-def has_the_floor(who: str, handles: tuple = ()) -> Iterator[None]:
+class has_the_floor:
     """Let `who` run; only calls on exactly these handles are allowed meanwhile."""
-    _floor.append((who, handles))
-    try:
-        yield
-    finally:
+
+    def __init__(self, who: str, handles: tuple = ()) -> None:
+        self._who = who, handles
+
+    def __enter__(self) -> None:
+        _floor.append(self._who)
+
+    def __exit__(self, *_: object) -> None:
         _floor.pop()
 
 
@@ -45,7 +46,7 @@ def check_call(handle: Any, what: str) -> None:
     who, handles = _floor[-1]
     if not handles:
         refuse_commands(what)
-    if not any(handle is given for given in handles):
+    if handle not in handles:
         raise IllegalStateException(
             f"{who} called {what} on {handle.name}, which is not one of its arguments. A handle "
             f"from outside would not be the same in a fork: pass it, "

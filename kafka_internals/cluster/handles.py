@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from kafka_internals.clients.sampled_stat import MetricName
+from kafka_internals.clients.metrics import MetricName
 from kafka_internals.cluster.floor import check_call, inside_application
 from kafka_internals.common import LEGAL_TOPIC, TopicPartition
 from kafka_internals.errors import (
@@ -81,7 +81,7 @@ class Handle:
 
 
 class Call(Handle):
-    """Something that was asked for and is done some time later."""
+    """Something that was asked for and is done some time later: what the core keeps as `_one()`."""
 
     def done(self) -> bool:
         """True once it has ended, well or badly."""
@@ -102,13 +102,16 @@ class Call(Handle):
     def _value(self) -> Any:
         raise NotImplementedError
 
-    def _one(self) -> Any:
-        client, _, number = self.name.partition("#")
-        return self.cluster.calls_of(client)[int(number) - 1]
-
 
 class Receipt(Call):
     """One sent record. `get()` gives its RecordMetadata, or raises Kafka's error by name."""
+
+    def __init__(self, cluster: Any, producer: str, number: int) -> None:
+        super().__init__(cluster, f"{producer}#{number}")
+        self._producer, self._number = producer, number
+
+    def _one(self) -> Any:
+        return self.cluster.core_of(self._producer).records[self._number - 1]
 
     def _value(self) -> RecordMetadata:
         record = self._one()
@@ -120,6 +123,13 @@ class Receipt(Call):
 
 class Poll(Call):
     """One `poll()` inside an application. It is not the records: those come from `yield`."""
+
+    def __init__(self, cluster: Any, consumer: str) -> None:
+        self._consumer, self._number = consumer, len(cluster.core_of(consumer).polls)
+        super().__init__(cluster, f"{consumer}#{self._number}")
+
+    def _one(self) -> Any:
+        return self.cluster.core_of(self._consumer).polls[self._number - 1]
 
     def _value(self) -> list[ConsumerRecord]:
         call = self._one()
@@ -161,10 +171,33 @@ class Flush(Call):
 
     def done(self) -> bool:
         return all(record.state != "waiting"
-                   for record in self.cluster.calls_of(self.name)[:self._upto])
+                   for record in self.cluster.core_of(self.name).records[:self._upto])
 
     def _value(self) -> None:
         return None
+
+
+class Client(Handle):
+    """What a producer and a consumer have in common: their metrics."""
+
+    def metrics(self) -> dict[MetricName, float]:
+        """What the Java client's `metrics()` shows now, by MetricName; not measured yet: NaN."""
+        return self.cluster.core_of(self.name).metrics(int(self.cluster.now_ms))
+
+    def metric(self, name: str, of: Any = None) -> float:
+        """One metric by its name; `of` is the topic, partition or node for those that have one.
+
+        IllegalStateException names what there is.
+        """
+        found = {(key.name, "-".join(one for _, one in key.tags[1:])): value
+                 for key, value in self.metrics().items()}
+        wanted = (name, str(getattr(of, "name", of)) if of is not None else "")
+        if wanted not in found:
+            near = [f"metric({key!r}{f', {tag!r}' if tag else ''})" for key, tag in found
+                    if key in get_close_matches(name, [key for key, _ in found], 3, 0.5)]
+            raise IllegalStateException(f"{self.name} has no metric {name!r} of {of!r} now; there "
+                                        f"is {', '.join(near[:6]) or 'metrics()'}")
+        return found[wanted]
 
 
 class Topic(Handle):
@@ -178,7 +211,7 @@ class Topic(Handle):
         return TopicPartition(self.name, partition)
 
 
-class Producer(Handle):
+class Producer(Client):
     """KafkaProducer. Keys and values are text (UTF-8), bytes or None."""
 
     def send(self, topic: str, value: Any = None, *, key: Any = None, partition: int | None = None,
@@ -204,15 +237,11 @@ class Producer(Handle):
                 "key": serialized("key", key), "value": serialized("value", value),
                 "headers": tuple((str(name), serialized("header", data)) for name, data in headers),
                 "partition": partition, "timestamp": timestamp}
-        receipt = f"{self.name}#{len(self.cluster.calls_of(self.name)) + 1}"
+        receipt = Receipt(self.cluster, self.name, len(self.cluster.calls_of(self.name)) + 1)
         if on_completion is not None:
-            self.cluster.callbacks.add(receipt, on_completion)
+            self.cluster.callbacks.add(receipt.name, on_completion)
         self.cluster.client_call("send", args)
-        return Receipt(self.cluster, receipt)
-
-    def metrics(self) -> dict[str, float | None]:
-        """The client's metrics now, by Kafka's names; None where nothing was measured yet."""
-        return dict(self.cluster.core_of(self.name).metrics(int(self.cluster.now_ms)))
+        return receipt
 
     def flush(self) -> Any:
         """Send everything now and wait until all of it is answered."""
@@ -221,7 +250,7 @@ class Producer(Handle):
         return Flush(self.cluster, self.name, len(self.cluster.calls_of(self.name))).get()
 
 
-class Consumer(Handle):
+class Consumer(Client):
     """KafkaConsumer with assigned partitions; groups come with their module."""
 
     def assign(self, *partitions: Any) -> None:
@@ -336,25 +365,6 @@ class Consumer(Handle):
             raise IllegalStateException(f"{self.name} is in poll() or another call already: one "
                                         f"thread, one call")
 
-    def metrics(self) -> dict[MetricName, float]:
-        """What the Java client's `metrics()` shows, as it is now: by name, group and tags."""
-        return self.cluster.core_of(self.name).metrics(int(self.cluster.now_ms))
-
-    def metric(self, name: str, of: Any = None) -> float:
-        """One metric by its name; `of` is the topic, partition or node for those that have one.
-
-        IllegalStateException names what there is.
-        """
-        found = {(key.name, "-".join(one for _, one in key.tags[1:])): value
-                 for key, value in self.metrics().items()}
-        wanted = (name, str(getattr(of, "name", of)) if of is not None else "")
-        if wanted not in found:
-            near = [f"metric({key!r}{f', {tag!r}' if tag else ''})" for key, tag in found
-                    if key in get_close_matches(name, [key for key, _ in found], 3, 0.5)]
-            raise IllegalStateException(f"{self.name} has no metric {name!r} of {of!r} now; there "
-                                        f"is {', '.join(near[:6]) or 'metrics()'}")
-        return found[wanted]
-
     def poll(self, timeout_ms: int = 500) -> Any:
         """Records from the positions on: as soon as there are any, or none after `timeout_ms`.
 
@@ -369,7 +379,7 @@ class Consumer(Handle):
         _whole("timeout_ms", timeout_ms)
         self._ensure_one_call()
         self.cluster.client_call("poll", {"consumer": self.name, "timeout_ms": timeout_ms})
-        return Poll(self.cluster, f"{self.name}#{len(core.polls)}").get()
+        return Poll(self.cluster, self.name).get()
 
 
 def _flat(partitions: tuple) -> list:

@@ -209,6 +209,20 @@ class BufferMemoryBounded:
 
     watches = frozenset({"available_bytes"})
 
+    @classmethod
+    def at_rest(cls, run: Run) -> None:
+        """Judge the end of a run: who waits for nothing holds nothing."""
+        for name, node in run.clients.items():
+            producer = node.core.snapshot()
+            if not hasattr(producer, "pool") or node.core.network.gauges()["requests-in-flight"] \
+                    or any(record.state == "waiting" for record in node.core.records):
+                continue
+            kept = producer.pool.total_bytes - producer.pool.available_bytes
+            if kept:
+                raise InvariantViolated(cls.__name__, run.world.event, (
+                    f"{name} holds {kept} bytes of buffer.memory, and has nothing to send and "
+                    f"nothing to wait for"))
+
     def judge(self, change: Change, look: Look) -> str | None:
         """Every byte is free, in a batch, or set aside for somebody who waits."""
         producer = look(change.subject)
@@ -223,9 +237,9 @@ class BufferMemoryBounded:
 class ProducedOnceInOrder:
     """What an idempotent producer was acknowledged is stored once, in the order of its sending.
 
-    A batch goes on where its producer's last one ended, or begins an epoch. No record is there a
-    second time, where `told` tells records apart. And of two records of one partition
-    that are acknowledged, the one that was sent first has the smaller offset.
+    A batch goes on where its producer's last one ended, or begins an epoch. Where `told` tells
+    records apart, none is there a second time, and one that is acknowledged is at its offset. And
+    of two records of one partition, the one that was sent first has the smaller offset.
     """
 
     watches = frozenset({"log_end_offset", "offset"})
@@ -234,6 +248,7 @@ class ProducedOnceInOrder:
         self._run, self._told = run, told
         self._last: dict[tuple, tuple] = {}         # replica, producer: epoch, last sequence
         self._seen: dict[tuple, int] = {}
+        self._at: dict[tuple, int] = {}             # partition, what a record tells: its offset
         self._acked: dict[tuple, list] = {}         # client, partition: numbers, offsets
 
     def judge(self, change: Change, look: Look) -> str | None:
@@ -259,6 +274,7 @@ class ProducedOnceInOrder:
                     f" last, and {header.base_sequence} of epoch {header.producer_epoch} follows")
         for record in batch.records() if self._told is not None else ():
             told = self._told(record)
+            self._at[replica.rpartition("@")[0], told] = record.offset
             if (first := self._seen.setdefault((*who, told), record.offset)) != record.offset:
                 return (f"{replica}: {told} of producer {header.producer_id} is there twice, at "
                         f"{first} and {record.offset}")
@@ -268,7 +284,13 @@ class ProducedOnceInOrder:
         client, _, number = change.subject.partition("#")
         if change.new < 0 or not self._run.core(client).config["enable.idempotence"]:
             return None
-        acked = self._acked.setdefault((client, look(change.subject).partition), [])
+        partition = look(change.subject).partition
+        if self._told is not None:
+            told = self._told(self._run.core(client).records[int(number) - 1])
+            if (at := self._at.get((str(partition), told))) != change.new:
+                return (f"{change.subject} is acknowledged at offset {change.new} of {partition}, "
+                        f"and {told} is at {at}")
+        acked = self._acked.setdefault((client, partition), [])
         at = bisect(acked, (int(number), change.new))
         acked.insert(at, (int(number), change.new))
         before, after = acked[max(0, at - 1)][1], acked[min(at + 1, len(acked) - 1)][1]

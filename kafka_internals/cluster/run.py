@@ -21,6 +21,7 @@ from kafka_internals.common import Changed, TopicPartition, broker_name
 from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
 from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
 from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
+from kafka_internals.messages.produce import ProduceRequest
 from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.server.partition import Rules
 from kafka_internals.sim.disk import DiskSnapshot
@@ -29,8 +30,10 @@ from kafka_internals.sim.journal import Entry, Journal
 from kafka_internals.sim.network import Cut, Lossy, Slow
 from kafka_internals.sim.trace import Trace
 from kafka_internals.sim.world import World
+from kafka_internals.storage.dump_log_segments import DumpSnapshot, dump
 from kafka_internals.storage.file_records import Batches, FileRecords
-from kafka_internals.storage.log_file_utils import LOG
+from kafka_internals.storage.log_file_utils import LOG, segment_file
+from kafka_internals.storage.lookup_snapshot import LookupSnapshot, look_up
 
 LEARNER, COMMAND = "learner", "command"
 REQUESTS = "requests"                   # "requests@1": the request path of broker 1
@@ -181,7 +184,31 @@ class Run:
 
     def disk(self, broker: int) -> DiskSnapshot:
         """The files of a broker and which of their pages are on its disk."""
-        return self.brokers[broker].disk.snapshot()
+        return self.brokers[broker].disk_now().snapshot()
+
+    dump = staticmethod(dump)
+
+    def sent(self, request: str) -> dict[str, bytes]:
+        """{partition: batch} of a produce request that its broker has or its producer waits for."""
+        tokens = (node.threads.requests.get(request) for node in self.brokers.values() if node.up)
+        bodies = [token.request.body for token in tokens if token is not None]
+        found = [each for body in bodies if isinstance(body, ProduceRequest)
+                 for each in body.partitions] or [
+            (batch.partition, batch.data) for node in self.clients.values()
+            if isinstance(node.core, KafkaProducer)
+            for batch in node.core.accumulator.incomplete.values()
+            if batch.request == request and batch.data is not None]
+        return {str(partition): records.buffer for partition, records in found}
+
+    def found(self, replica: str, offset: int) -> tuple[LookupSnapshot, str, DumpSnapshot | None]:
+        """How a replica that is up finds an offset, in which file, and the batch it finds there."""
+        name, _, broker = replica.rpartition("@")
+        partition, node = TopicPartition.of(name), self.brokers[int(broker)]
+        lookup = look_up(node.manager.partitions[partition].log, offset)
+        file = segment_file(partition, lookup.segments[lookup.segment].base_offset, LOG)
+        at = lookup.found
+        return lookup, file, at and dump(node.disk.read(file, at.position, at.size),
+                                         name=f"the batch at byte {at.position} of {file}")
 
     # -- commands: topics and clients ---------------------------------------------------------
     def _do_create_topic(self, topic: str, partitions: int, replication_factor: int,
@@ -276,7 +303,7 @@ class Run:
         disk.faults = [fault for fault in disk.faults if not isinstance(fault, FullDisk)]
 
     def _do_drop_caches(self, broker: int) -> None:
-        self.brokers[broker].disk.drop_caches()
+        self.brokers[broker].disk_now().drop_caches()
 
     def _do_slow_handlers(self, broker: int, delay_ms: float) -> None:
         self.brokers[broker].handler_delay_us = round(delay_ms * 1000)

@@ -9,7 +9,11 @@ from functools import partial
 from typing import Any
 
 from kafka_internals.cluster.cluster import Cluster
-from kafka_internals.cluster.invariants import ProducedOnceInOrder, put_on_trial
+from kafka_internals.cluster.invariants import (
+    BufferMemoryBounded,
+    ProducedOnceInOrder,
+    put_on_trial,
+)
 from kafka_internals.cluster.run import Run
 from kafka_internals.common import TopicPartition
 from kafka_internals.sim.invariants import InvariantViolated
@@ -22,6 +26,8 @@ PLAIN = {"enable_idempotence": False}
 ACTIONS = ("send",) * 8 + ("poll",) * 4 + ("run",) * 5 + (
     "kill", "stop", "power_loss", "restart", "restart", "pause", "resume", "slow", "cut", "lossy",
     "heal", "heal", "quota")
+GO_DOWN = ("kill", "stop", "power_loss")
+STEADY = tuple("outage" if action in GO_DOWN else action for action in ACTIONS)
 
 
 def on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
@@ -34,7 +40,11 @@ class Schedule:
 
     def __init__(self, seed: int, unsafe: dict[str, str] | None = None, extra: tuple = (),
                  excused: tuple[type, ...] = ()) -> None:
-        self._draw = World(seed).draw("schedule", "commands")
+        dice = World(seed)
+        self._draw = dice.draw("schedule", "commands")
+        self._draw_slow = dice.draw("schedule", "slow handlers")
+        steady = not dice.draw("schedule", "brokers stay up")(4)
+        self._actions = STEADY if steady else ACTIONS
         self.cluster = Cluster(3, seed, unsafe=unsafe, configs={
             "replica.socket.timeout.ms": 800, "num.io.threads": (8, 2, 1)[self._draw(3)],
             "num.network.threads": 1 + self._draw(3),
@@ -58,8 +68,10 @@ class Schedule:
         self._consumer = cluster.consumer(auto_offset_reset="earliest",
                                           configs={"request.timeout.ms": 900})
         self._consumer.assign(*(f"orders-{n}" for n in range(cluster.partitions_of("orders"))))
+        if not self._draw_slow(4):
+            cluster.slow_handlers(1 + self._draw_slow(3), delay_ms=1 + self._draw_slow(30))
         for _ in range(commands):
-            getattr(self, f"_{ACTIONS[self._draw(len(ACTIONS))]}")()
+            getattr(self, f"_{self._actions[self._draw(len(ACTIONS))]}")()
         self._settle()
 
     def _settle(self) -> None:
@@ -70,8 +82,11 @@ class Schedule:
             if not node.up:
                 self.cluster.restart(broker)
             self.cluster.slow(broker, 0)
+            if node.handler_delay_us:
+                self.cluster.slow_handlers(broker, 0)
         self.cluster.run(ms=2_500)
-        self._consumer.poll(400)
+        self._consumer.poll(20)                 # what there is to read has come meanwhile
+        BufferMemoryBounded.at_rest(self.cluster.machine)
 
     def _send(self) -> None:
         producer = self._producers[self._draw(len(self._producers))]
@@ -147,6 +162,13 @@ class Schedule:
 
     def _lossy(self) -> None:
         self.cluster.lossy(*self._nodes(), per_mille=self._draw(400))
+
+    def _outage(self) -> None:
+        """Nothing passes between a producer and a broker, for longer than records may wait."""
+        self.cluster.partition({self._producers[0]}, {1 + self._draw(3)})
+        self._send()
+        self.cluster.run(ms=PACE["delivery.timeout.ms"] + self._draw(400))
+        self.cluster.heal()
 
     def _quota(self) -> None:
         producer = self._producers[self._draw(len(self._producers))]

@@ -24,8 +24,9 @@ from kafka_internals.record_batch import (
     RecordBatch,
     encode,
 )
-from kafka_internals.sim.disk import PAGE_BYTES, SECTOR_BYTES, Disk
+from kafka_internals.sim.disk import Disk
 from kafka_internals.sim.disk_faults import CorruptSector
+from kafka_internals.sim.disk_file import PAGE_BYTES, SECTOR_BYTES
 from kafka_internals.sim.world import World
 from kafka_internals.storage.log_file_utils import LOG, OFFSET_INDEX
 from kafka_internals.storage.log_segment import LogSegment

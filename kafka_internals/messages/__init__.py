@@ -28,6 +28,10 @@ class Request(NamedTuple):
         """Give a body its header."""
         return cls(f"request-{client_id}.{correlation_id}", client_id, correlation_id, body)
 
+    def behind(self, after: str) -> "Request":
+        """The same, once it is known whose answer it had to wait for."""
+        return Request(self.id, self.client_id, self.correlation_id, self.body, after)
+
     def reads(self) -> tuple:
         """What whoever handles this has read: the question, and that it was its turn."""
         asked = (self.id, "asked")

@@ -67,7 +67,7 @@ class FetchRequest(NamedTuple):
 
     def is_enough(self, size: int) -> bool:
         """True where `size` bytes are worth an answer now; more than `max_bytes` nobody awaits."""
-        return size >= min(self.min_bytes, self.max_bytes)
+        return size >= self.min_bytes or size >= self.max_bytes
 
     def __str__(self) -> str:
         said = [f"{p.partition} at {p.fetch_offset}" for p in self.partitions]
@@ -89,12 +89,12 @@ class FetchResponse(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """The records; the names and numbers around them are not counted."""
-        return sum(len(data.records) for data in self.partitions)
+        return sum([len(data.records) for data in self.partitions])
 
     def __str__(self) -> str:
         if self.error != "NONE":
             return self.error
-        told = (f"{data.partition} {data.error}" if data.error != "NONE" else
+        told = [f"{data.partition} {data.error}" if data.error != "NONE" else
                 f"{data.partition} {len(data.records)} bytes, HW {data.high_watermark}"
-                for data in self.partitions)
+                for data in self.partitions]
         return (", ".join(told) or "nothing new") + throttled(self.throttle_time_ms)

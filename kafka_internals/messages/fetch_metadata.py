@@ -35,7 +35,7 @@ class FetchMetadata(NamedTuple):
 
     def next_incremental(self) -> "FetchMetadata":
         """The request after this one."""
-        return self._replace(epoch=self.next_epoch(self.epoch))
+        return FetchMetadata(self.session_id, self.next_epoch(self.epoch))
 
     def next_close_existing_attempt_new(self) -> "FetchMetadata":
         """Something went wrong: begin anew, and let the broker forget what it knew."""

@@ -101,7 +101,7 @@ class ProduceRequest(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """The records; the names and numbers around them are not counted."""
-        return sum(data.records.size for data in self.partitions)
+        return sum([data.records.size for data in self.partitions])
 
     def __str__(self) -> str:
         what = ", ".join(f"{data.records.header.records_count} for {data.partition}"

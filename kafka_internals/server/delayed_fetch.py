@@ -46,13 +46,13 @@ class DelayedFetch(DelayedOperation):
             partition = partitions.get(asked.partition)
             if partition is None or not partition.is_led_in(asked.current_leader_epoch):
                 return True
-            end = self._end_of(partition)
-            if asked.fetch_offset > end:
+            offset, end = asked.fetch_offset, self._end_of(partition)
+            if offset > end:
                 return True
-            if asked.fetch_offset < end:
+            if offset < end:
                 if began_in < partition.log.segment_base_of(end):
                     return True
-                available += min(partition.log.bytes_between(asked.fetch_offset, end),
+                available += min(partition.log.bytes_between(offset, end),
                                  asked.partition_max_bytes)
         return self.request.body.is_enough(available)
 

@@ -193,7 +193,7 @@ class Partition:
         if not isinstance(self.role, Leader) or len(isr) < self.min_isr:
             return []
         ends, old = self._isr_ends(), self.high_watermark
-        if (new := min(end for _, end in ends)) <= old:
+        if (new := min([end for _, end in ends])) <= old:
             return []
         self.log.update_high_watermark(new)
         self._snapshot = None
@@ -238,18 +238,18 @@ class Partition:
     def append_records_to_follower(self, data: Any, response: tuple,
                                    now_ms: int) -> list[Changed]:
         """Take over fetched batches and the high watermark that came with them."""
-        old, old_mark = self.log.log_end_offset, self.high_watermark
-        self.log.append_as_follower(list(batches(data.records)), self.registration.leader_epoch,
-                                    START_MS + now_ms)
-        end = self.log.log_end_offset
-        self.log.update_high_watermark(data.high_watermark)
+        log = self.log
+        old, old_mark = log.log_end_offset, log.high_watermark
+        log.append_as_follower(list(batches(data.records)), self.registration.leader_epoch,
+                               START_MS + now_ms)
+        end, mark = log.log_end_offset, log.update_high_watermark(data.high_watermark)
         self._snapshot = None
         changed = self._begin_no_earlier(data.log_start_offset, response)
         if end != old:
             changed.append(Changed(self.subject, "log_end_offset", old, end, COPY_RULE,
                                    (response,)))
-        if self.high_watermark != old_mark:
-            changed.append(Changed(self.subject, "high_watermark", old_mark, self.high_watermark,
+        if mark != old_mark:
+            changed.append(Changed(self.subject, "high_watermark", old_mark, mark,
                                    FOLLOWER_HW_RULE,
                                    (response, (self.subject, "log_end_offset"))))
         return changed

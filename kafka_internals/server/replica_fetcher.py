@@ -25,6 +25,10 @@ class ReplicaFetcher:
         self.partitions: list[Partition] = []
         self._config, self._next_correlation_id = config, next_correlation_id
         self._client_id = f"broker-{broker}-fetcher-0"
+        self._terms = (broker, config["replica.fetch.wait.max.ms"],
+                       config["replica.fetch.min.bytes"],
+                       config["replica.fetch.response.max.bytes"])
+        self._partition_max_bytes = config["replica.fetch.max.bytes"]
         self._in_flight: Request | None = None
         self._set_off_by: tuple = ()               # what the next fetch follows, for "why?"
         self._delayed: dict[TopicPartition, tuple[int, tuple]] = {}    # until when, and why
@@ -37,24 +41,21 @@ class ReplicaFetcher:
 
     def ask(self, now_ms: int) -> list:
         """Send the next fetch, of every partition that is not left out."""
-        config, delayed = self._config, self._delayed
+        delayed = self._delayed
         ready = [p for p in self.partitions if delayed.get(p.partition, (0,))[0] <= now_ms]
         if not ready:
             self._due_ms = min(delayed[p.partition][0] for p in self.partitions)
             return []
         reads = {(p.subject, "log_end_offset"): None for p in ready}
-        for p in ready:
+        for p in ready if delayed else ():
             reads |= dict.fromkeys(delayed.pop(p.partition, (0, ()))[1])
         reads |= dict.fromkeys(self._set_off_by)
-        body = FetchRequest(
-            self.broker, config["replica.fetch.wait.max.ms"], config["replica.fetch.min.bytes"],
-            config["replica.fetch.response.max.bytes"],
-            tuple(FetchPartition(p.partition, p.log.log_end_offset, p.registration.leader_epoch,
-                                 config["replica.fetch.max.bytes"], p.log.log_start_offset)
-                  for p in ready))
+        body = FetchRequest(*self._terms, tuple([
+            FetchPartition(p.partition, p.log.log_end_offset, p.registration.leader_epoch,
+                           self._partition_max_bytes, p.log.log_start_offset) for p in ready]))
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request
-        self._due_ms = now_ms + config["replica.socket.timeout.ms"] + 1
+        self._due_ms = now_ms + self._config["replica.socket.timeout.ms"] + 1
         return [Changed(request.id, "asked", None, str(body), ASK_RULE, tuple(reads)),
                 Send(self.leader, request)]
 

@@ -127,11 +127,11 @@ class ReplicaManager:
         return effects
 
     def _partition(self, name: TopicPartition) -> Partition:
-        if name not in self.partitions:
+        if (partition := self.partitions.get(name)) is None:
             known = self.image is not None and self.image.partition(name) is not None
             error = NotLeaderOrFollowerException if known else UnknownTopicOrPartitionException
             raise error(f"broker {self.broker} has no replica of {name}")
-        return self.partitions[name]
+        return partition
 
     # -- requests -----------------------------------------------------------------------------
     def handle(self, request: Request, now_ms: int) -> list:
@@ -216,28 +216,33 @@ class ReplicaManager:
         except ApiException as error:
             return self._answer(request, FetchResponse((), error=error.error_name), SESSION_RULE,
                                 (), now_ms)
-        body, effects = request.body, []
+        body = request.body
         results = self.read(body)
-        failed = any(data.error != "NONE" for data in results)
-        by_replica = body.replica_id >= 0
-        moved = []
+        effects = self._count_fetch(request, results, now_ms) if body.replica_id >= 0 else []
+        size = sum([len(data.records) for data in results])
+        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or \
+                any([data.error != "NONE" for data in results]):
+            return effects + self.answer_fetch(request, results, now_ms)
+        operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
+        keys = tuple([asked.partition for asked in body.partitions])
+        return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
+
+    def _count_fetch(self, request: Request, results: tuple[PartitionData, ...],
+                     now_ms: int) -> list:
+        """A follower's fetch tells how far it is; who waits for a mark that moves goes on."""
+        body, effects, moved = request.body, [], []
         for asked, data in zip(body.partitions, results):
-            if by_replica and data.error == "NONE":
+            if data.error == "NONE":
                 partition = self.partitions[asked.partition]
                 mark = partition.high_watermark
                 effects += partition.update_follower_fetch_state(
                     body.replica_id, asked.fetch_offset, request.reads())
                 if partition.high_watermark > mark:
-                    moved.append(partition)
-        for partition in moved:
+                    moved.append(partition.partition)
+        for name in moved:
             for purgatory in (self._fetches, self._produces):
-                effects += purgatory.check_and_complete(partition.partition, now_ms)
-        size = sum(len(data.records) for data in results)
-        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or failed:
-            return effects + self.answer_fetch(request, results, now_ms)
-        operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
-        keys = tuple(asked.partition for asked in body.partitions)
-        return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
+                effects += purgatory.check_and_complete(name, now_ms)
+        return effects
 
     def read(self, body: FetchRequest) -> tuple[PartitionData, ...]:
         """Read every partition of a fetch; the first that has data gives at least one batch."""
@@ -256,8 +261,8 @@ class ReplicaManager:
                                              partition.log.last_stable_offset,
                                              info.aborted_transactions,
                                              info.fetch_offset_metadata))
-                left = max(0, left - len(info.records))
-                min_one = min_one and not info.records
+                if info.records:
+                    left, min_one = max(0, left - len(info.records)), False
         return tuple(results)
 
     def answer_fetch(self, request: Request, results: tuple[PartitionData, ...],
@@ -353,15 +358,11 @@ class ReplicaManager:
         if self._checkpoint_due_ms is None and self._marks() != self._checkpointed:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
-        due_ms = self._checkpoint_due_ms
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
-        if logs_ms is not None and (due_ms is None or logs_ms - START_MS < due_ms):
-            due_ms = logs_ms - START_MS
-        for timed in (self._produces, self._fetches, *self._fetchers.values()):
-            at_ms = timed.next_deadline_ms()
-            if at_ms is not None and (due_ms is None or at_ms < due_ms):
-                due_ms = at_ms
-        return due_ms
+        due = [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS,
+               self._produces.next_deadline_ms(), self._fetches.next_deadline_ms(),
+               *[fetcher.next_deadline_ms() for fetcher in self._fetchers.values()]]
+        return min([ms for ms in due if ms is not None], default=None)
 
     def _marks(self) -> dict[TopicPartition, int]:
         return {name: p.high_watermark for name, p in self.partitions.items() if p.high_watermark}

@@ -6,6 +6,7 @@ dirty pages those that happened to be written back, in any order: the dice say w
 be missing, a page in the middle may be a hole (zeros, or what it held before) while a later one is
 there, and the last one may be torn between two sectors. Kafka flushes a log segment only when it
 rolls or stops (`log.flush.interval.messages` is 2^63-1): durability comes from other machines.
+The system writes a file back once it has been dirty for half a minute; nobody waits for that.
 
 The directory is a journal of its own, as on ext4 or XFS: names, renames, deletions and cuts survive
 in their order, without a sync of the directory. A file grows on the platter only with the pages
@@ -17,12 +18,11 @@ from errno import ENOENT
 from typing import NamedTuple
 
 from kafka_internals.sim.disk_faults import DiskFault
+from kafka_internals.sim.disk_file import NEVER, PAGE_BYTES, File, pages_of
 
-PAGE_BYTES, SECTOR_BYTES = 4096, 512
-SECTORS = PAGE_BYTES // SECTOR_BYTES
 DIRTY, FLUSHED, EVICTED = "dirty", "flushed", "evicted"
 READ_AHEAD_PAGES = 32
-WRITTEN_BACK = 4          # one of so many dirty pages: the system lets them be for half a minute
+EXPIRE_MS, WAKE_MS = 30_000, 5_000        # Linux: vm.dirty_expire_, vm.dirty_writeback_centisecs
 
 
 class DiskCost(NamedTuple):
@@ -39,100 +39,6 @@ class DiskCost(NamedTuple):
     page_cache_bytes: int | None = None
 
 
-class File:
-    """The bytes of one file as the page cache has them, and what the platter has instead.
-
-    Up to `flushed` bytes the platter has every page: as in `data`, or as in `older` where it was
-    written over since. Behind that it has nothing. A file of `size` bytes may end in zeros that
-    nobody wrote, and that take no room (it is sparse); `extent` is the size that the directory
-    has on the platter. `modified_ms`: the last write, epoch ms. `absent` pages are on the platter
-    only: to read them costs a read of the disk.
-    """
-
-    __slots__ = ("data", "size", "extent", "flushed", "older", "modified_ms", "absent")
-
-    def __init__(self) -> None:
-        self.data, self.modified_ms = bytearray(), 0
-        self.size = self.extent = self.flushed = 0
-        self.older: dict[int, bytes] = {}
-        self.absent: set[int] = set()
-
-    def append(self, data: bytes) -> None:
-        """Put bytes behind the end."""
-        if self.size > len(self.data):
-            self.write(self.size, data)
-        else:
-            if self.absent:
-                self.absent.discard(self.size // PAGE_BYTES)
-            self.data += data
-            self.size = len(self.data)
-
-    def read(self, position: int, end: int) -> bytes:
-        """The bytes from `position` up to `end`, or to where the file ends."""
-        held = bytes(memoryview(self.data)[position:end])
-        return held.ljust(min(end, self.size) - position, b"\0") if end > len(self.data) else held
-
-    def dirty_pages(self) -> list[int]:
-        """Numbers of the pages that differ from the platter, in order."""
-        tail = range(self.flushed // PAGE_BYTES, _pages(len(self.data)))
-        return sorted({*self.older, *tail}) if len(self.data) > self.flushed else sorted(self.older)
-
-    def unflushed_bytes(self) -> int:
-        """How many bytes the platter has not, or has as they were before."""
-        again = sum(min(PAGE_BYTES, self.flushed - page * PAGE_BYTES) for page in self.older)
-        return len(self.data) - self.flushed + again
-
-    def write(self, position: int, data: bytes) -> None:
-        """Put bytes in place of others, with zeros up to `position` where the file is shorter."""
-        end = position + len(data)
-        for page in range(position // PAGE_BYTES, _pages(min(end, self.flushed))):
-            self.older[page] = self._on_platter(page)
-            self.absent.discard(page)
-        if (gap := position - len(self.data)) > 0:
-            self.data += bytes(gap)
-        self.data[position:end] = data
-        self.size = max(self.size, len(self.data))
-
-    def truncate(self, size: int) -> None:
-        """Cut at `size` bytes, or add zeros up to it; both are the directory's business."""
-        self.size = self.extent = size
-        if size > len(self.data):
-            return
-        del self.data[size:]
-        self.flushed = min(self.flushed, size)
-        self.absent = {page for page in self.absent if page * PAGE_BYTES < size}
-        self.older = {page: content[:size - page * PAGE_BYTES]
-                      for page, content in self.older.items() if page * PAGE_BYTES < size}
-
-    def flush(self) -> None:
-        """Every page reaches the platter."""
-        self.flushed, self.extent = len(self.data), self.size
-        self.older.clear()
-
-    def lose_power(self, draw: Callable[[int], int]) -> None:
-        """Each dirty page was written back or not; the last of them perhaps in part."""
-        dirty, end = self.dirty_pages(), self.flushed
-        written = [page for page in dirty if draw(WRITTEN_BACK) == WRITTEN_BACK - 1]
-        torn_at = draw(2 * SECTORS) if written else 0
-        for page in dirty:
-            start, content = page * PAGE_BYTES, self._on_platter(page)
-            if page in written:
-                whole = page != written[-1] or torn_at >= SECTORS
-                cut = PAGE_BYTES if whole else torn_at * SECTOR_BYTES
-                content = bytes(self.data[start:start + PAGE_BYTES])[:cut] + content[cut:]
-            end = max(end, start + len(content)) if content else end
-            size = min(PAGE_BYTES, len(self.data) - start)
-            self.data[start:start + size] = content.ljust(size, b"\0")
-        del self.data[end:]
-        self.size = max(self.extent, len(self.data))
-        self.flush()
-
-    def _on_platter(self, page: int) -> bytes:
-        if page in self.older:
-            return self.older[page]
-        return bytes(self.data[page * PAGE_BYTES:min((page + 1) * PAGE_BYTES, self.flushed)])
-
-
 class FileSnapshot(NamedTuple):
     """A file, frozen. `pages`: "dirty", "flushed" or "evicted", as far as something was written."""
 
@@ -147,10 +53,6 @@ class DiskSnapshot(NamedTuple):
     """Every file of a disk, by name."""
 
     files: tuple[FileSnapshot, ...]
-
-
-def _pages(size: int) -> int:
-    return -(-size // PAGE_BYTES)
 
 
 class Disk:
@@ -198,10 +100,14 @@ class Disk:
 
     def pages(self, name: str) -> tuple[str, ...]:
         """The state of each page of 4,096 bytes: "dirty", "flushed" or "evicted"."""
+        self._write_back()
         file = self.files.get(name) or File()
+        return self._states(file, file.size)
+
+    def _states(self, file: File, size: int) -> tuple[str, ...]:
         dirty = set(file.dirty_pages())
         return tuple(DIRTY if page in dirty else EVICTED if page in file.absent else FLUSHED
-                     for page in range(_pages(file.size)))
+                     for page in range(pages_of(size)))
 
     def read(self, name: str, position: int = 0, size: int | None = None) -> bytes:
         """Bytes from `position`; fewer than `size` at the end of the file, none without one."""
@@ -230,7 +136,7 @@ class Disk:
         file = self.files.get(name)
         if file is None:
             return 0
-        pages = range(position // PAGE_BYTES, _pages(position + size))
+        pages = range(position // PAGE_BYTES, pages_of(position + size))
         missing = sum(page in file.absent for page in pages)
         file.absent.difference_update(pages)
         self._used(file, pages)
@@ -238,15 +144,40 @@ class Disk:
 
     def drop_caches(self) -> None:
         """Every clean page leaves the page cache, as with Linux's `vm.drop_caches`."""
+        self._write_back()
         self._clean.clear()
         self.may_be_cold = True
         for file in self.files.values():
-            file.absent = set(range(_pages(len(file.data)))).difference(file.dirty_pages())
+            file.absent = set(range(pages_of(len(file.data)))).difference(file.dirty_pages())
+
+    def _write_back(self) -> None:
+        """What has been dirty for long is on the platter.
+
+        The flusher wakes every 5 s and takes files that have been dirty for 30 s. Nobody is told,
+        so it is made up for when somebody writes or looks.
+        """
+        for file in self.files.values():
+            if file.expires_ms <= self.now_ms:
+                self._write_back_file(file)
+
+    def _write_back_file(self, file: File) -> None:
+        dirty = file.dirty_pages()
+        file.flush()
+        self._used(file, dirty)
+
+    def _touched(self, file: File) -> None:
+        """Before a write: what is due is written back without it, and its own time begins."""
+        if file.expires_ms <= self.now_ms:
+            self._write_back_file(file)
+        if file.expires_ms == NEVER:
+            file.expires_ms = -(-(self.now_ms + EXPIRE_MS) // WAKE_MS) * WAKE_MS
+        file.modified_ms = self.now_ms
 
     def _used(self, file: File, pages: Iterable[int]) -> None:
         """These pages were used just now; where memory is short, others are evicted."""
         if self._cost.page_cache_bytes is None:
             return
+        self._write_back()
         dirty = set(file.dirty_pages())
         for page in pages:
             if page not in dirty:
@@ -267,8 +198,8 @@ class Disk:
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = File()
+        self._touched(file)
         file.append(data)
-        file.modified_ms = self.now_ms
         self.cost_us += self._cost.write_us + self._cost.write_us_per_kib * (len(data) >> 10)
 
     def write(self, name: str, position: int, data: bytes) -> None:
@@ -334,7 +265,7 @@ class Disk:
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = File()
-        file.modified_ms = self.now_ms
+        self._touched(file)
         return file
 
     def _existing(self, name: str) -> File:
@@ -344,9 +275,10 @@ class Disk:
 
     def snapshot(self) -> DiskSnapshot:
         """Frozen: what is written, and what of it is on the platter."""
+        self._write_back()
         return DiskSnapshot(tuple(
             FileSnapshot(name, file.size, len(file.data), file.unflushed_bytes(),
-                         self.pages(name)[:_pages(len(file.data))])
+                         self._states(file, len(file.data)))
             for name, file in sorted(self.files.items())))
 
     def _held_bytes(self, name: str) -> int:
@@ -367,6 +299,7 @@ class Disk:
     # -- what happens to it -------------------------------------------------------------------
     def power_loss(self) -> None:
         """Keep what was flushed, and of the dirty pages those that were written back by luck."""
+        self._write_back()
         for name in sorted(self.files):
             self.files[name].lose_power(self._draw)
 

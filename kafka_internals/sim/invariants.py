@@ -49,10 +49,7 @@ class Trial:
             if (judges := watching.get(change[2])) is None:
                 judges = watching[change[2]] = [
                     one for one in self._judges if change[2].partition(".")[0] in one.watches]
-            if judges:
-                self._judge(judges, Change._make(change), event)
-
-    def _judge(self, judges: list[Judge], change: Change, event: int) -> None:
-        for judge in judges:
-            if sentence := judge.judge(change, self._look):
-                raise InvariantViolated(type(judge).__name__, event, sentence)
+            told = Change._make(change) if judges else None
+            for judge in judges:
+                if sentence := judge.judge(told, self._look):
+                    raise InvariantViolated(type(judge).__name__, event, sentence)

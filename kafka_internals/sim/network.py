@@ -1,15 +1,18 @@
 """Connections between nodes, and the faults that are installed on the links below them.
 
 What TCP promises holds: messages of one connection arrive in order and without a gap, so behind one
-that is lost nothing arrives any more; a process that dies closes its connections, a machine that
-lost power says nothing. A fault is an object on one direction of a
-link; it is asked for each message and answers how much later it arrives, or None: lost.
+that is lost nothing arrives any more, nor the news that the other end was closed. A process that
+dies closes its connections; its machine resets whoever goes on sending to it; one that lost power
+says nothing. A fault is an object on one direction of a link; it is asked for each message and
+answers how much later it arrives, or None: lost.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 NOBODY = -1                             # the life of a server process that does not run
+GIVES_UP_US = 924_600_000               # Linux repeats what nobody confirms so long (tcp_retries2)
+RESET = "reset"
 
 
 class Fault(Protocol):
@@ -46,7 +49,10 @@ class Lossy(NamedTuple):
 
 
 class Connection:
-    """One TCP connection: who opened it to whom, for what, and in which lives of both."""
+    """One TCP connection: who opened it to whom, for what, and in which lives of both.
+
+    `open` is the client's end: until it hears that the other one is closed it goes on sending.
+    """
 
     __slots__ = ("id", "client", "server", "purpose", "client_life", "server_life", "open",
                  "has_gap", "_last_due_us")
@@ -61,8 +67,10 @@ class Connection:
 
     def in_order(self, receiver: str, due_us: int) -> int:
         """The time at which a message may arrive without overtaking an earlier one."""
-        due_us = max(due_us, self._last_due_us[receiver] + 1)
-        self._last_due_us[receiver] = due_us
+        last_us = self._last_due_us
+        if due_us <= last_us[receiver]:
+            due_us = last_us[receiver] + 1
+        last_us[receiver] = due_us
         return due_us
 
 
@@ -106,14 +114,14 @@ class Network:
         """Put a message on its way to one end of a connection; a fault may lose it."""
         world = self.world
         to_server = receiver is connection.server
-        if not (to_server or connection.open):
-            return                                # nobody reads answers on a closed connection
+        if not (to_server or connection.open and connection.server_life == connection.server.life):
+            return                                # nobody answers or reads on a closed connection
         sender = connection.client if to_server else connection.server
         travel_us = self._travel_us(sender.name, receiver.name, connection.purpose)
         lost = travel_us is None or message.id in self.dropped or receiver.name in \
             connection.has_gap
         if lost:
-            connection.has_gap.add(receiver.name)
+            self.lose(connection, receiver.name)
         due_us = None if lost else connection.in_order(receiver.name, world.now_us + travel_us)
         if world.trace is not None:
             world.trace.flights.append(
@@ -122,27 +130,36 @@ class Network:
             life = connection.server_life if to_server else connection.client_life
             world.schedule(due_us, receiver, kind, (connection, message), life)
 
-    def close(self, connection: Connection, by, at_us: int | None = None,
-              cause: int | None = None) -> None:
-        """One end closes the connection. A client whose server closed it is told, in order."""
-        if not connection.open:
-            return
-        connection.open = False
-        if by is connection.server:
+    def lose(self, connection: Connection, receiver: str) -> None:
+        """Nothing more arrives there on this connection; a client's machine gives up in the end."""
+        if receiver not in connection.has_gap:
+            connection.has_gap.add(receiver)
+            if receiver == connection.server.name:
+                self.world.schedule(self.world.now_us + GIVES_UP_US, connection.client,
+                                    "disconnected", (connection, RESET), connection.client_life)
+
+    def close(self, connection: Connection, by) -> None:
+        """One end closes the connection. A client hears of it from its server, behind the rest."""
+        if by is connection.client:
+            connection.open = False
+        elif connection.server_life == by.life:
             connection.server_life = NOBODY       # what is still on its way here is not read
-            client = connection.client
-            travel_us = self._travel_us(by.name, client.name, connection.purpose)
-            if travel_us is not None:
-                sent_us = self.world.now_us if at_us is None else at_us
-                self.world.schedule(connection.in_order(client.name, sent_us + travel_us), client,
-                                    "disconnected", (connection, None), connection.client_life,
-                                    cause)
+            if connection.client.name not in connection.has_gap:
+                self._tell_client(connection, None, self.world.now_us)
+
+    def _tell_client(self, connection: Connection, how: str | None, at_us: int,
+                     cause: int | None = None) -> None:
+        client = connection.client
+        travel_us = self._travel_us(connection.server.name, client.name, connection.purpose)
+        if travel_us is not None:
+            self.world.schedule(connection.in_order(client.name, at_us + travel_us), client,
+                                "disconnected", (connection, how), connection.client_life, cause)
 
     def undeliverable(self, due_us: int, by: int, payload: tuple) -> None:
-        """A request reached a machine whose process is gone: the machine, if it runs, resets."""
+        """A request reached a machine without its process: the machine, if it runs, resets."""
         connection, _ = payload
-        if connection.server.powered:
-            self.close(connection, connection.server, due_us, by)
+        if connection.server.powered and connection.open:
+            self._tell_client(connection, RESET, due_us, by)
 
     def process_ended(self, node) -> None:
         """The machine closes every connection of a process that ended."""

@@ -6,6 +6,7 @@ index that answers "which change was it?" is built when somebody first asks.
 
 import hashlib
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ class Trace:
         self.events: list[tuple] = []
         self.flights: list[tuple] = []
         self.changes: list[tuple] = []
-        self._of: dict[tuple[str, str], list[int]] = {}
+        self._of: defaultdict[tuple, list[int]] = defaultdict(list)
         self._indexed = 0
 
     def changed(self, event: int, change: tuple) -> None:
@@ -69,10 +70,10 @@ class Trace:
 
     def of(self, subject: str, attribute: str) -> list[int]:
         """Indices of all changes of one attribute of one subject, in order."""
-        for index in range(self._indexed, len(self.changes)):
-            _, *pair = self.changes[index][:3]
-            self._of.setdefault(tuple(pair), []).append(index)
-        self._indexed = len(self.changes)
+        if self._indexed < len(self.changes):
+            for index, change in enumerate(self.changes[self._indexed:], self._indexed):
+                self._of[change[1:3]].append(index)
+            self._indexed = len(self.changes)
         return self._of.get((subject, attribute), [])
 
     def latest(self, subject: str, attribute: str, event: int) -> int | None:

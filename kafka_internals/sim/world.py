@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
 
-from kafka_internals.sim.network import Network
+from kafka_internals.sim.network import RESET, Network
 
 TICK, REQUEST, RESPONSE, DISCONNECTED = "tick", "request", "response", "disconnected"
 
@@ -32,7 +32,9 @@ class Node:
         if deadline_us != self.deadline_us:
             self.deadline_us = deadline_us
             if deadline_us is not None:
-                self.world.schedule(max(deadline_us, self.world.now_us), self, TICK, deadline_us)
+                now_us = self.world.now_us
+                self.world.schedule(deadline_us if deadline_us > now_us else now_us, self, TICK,
+                                    deadline_us)
 
     def end_life(self, powered: bool = True) -> None:
         """Whatever was scheduled for this node so far will not happen to it any more."""
@@ -106,7 +108,8 @@ class World:
             if kind is REQUEST:
                 self.network.undeliverable(due_us, by, payload)
             return False
-        if kind is TICK and payload != node.deadline_us:
+        if kind is TICK and payload != node.deadline_us or \
+                kind is DISCONNECTED and not payload[0].open:
             return False
         if node.paused:
             node.held.append((kind, payload))
@@ -151,16 +154,18 @@ class World:
 
     def forget(self, message_id: str) -> bool:
         """Lose a message that is on its way, and what is behind it; False where there is none."""
-        messages = [entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)]
-        lost = next((entry for entry in messages if entry[6][1].id == message_id), None)
+        lost = next((entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)
+                     and entry[6][1].id == message_id), None)
         if lost is None:
             return False
         connection, receiver = lost[6][0], lost[3]
-        connection.has_gap.add(receiver)
-        behind = {entry[1] for entry in messages if entry[6][0] is connection
-                  and entry[3] == receiver and entry[0] >= lost[0]}
+        behind = {entry[1]: entry for entry in self._agenda if entry[3] == receiver
+                  and entry[5] in (REQUEST, RESPONSE, DISCONNECTED)
+                  and entry[6][0] is connection and entry[6][1] is not RESET
+                  and entry[0] >= lost[0]}
         self._agenda[:] = [entry for entry in self._agenda if entry[1] not in behind]
         heapify(self._agenda)
+        self.network.lose(connection, receiver)
         return True
 
     def pause(self, node: Node) -> None:

@@ -189,7 +189,7 @@ class FileRecords:
 
     def _number_at(self, position: int) -> int | None:
         """Which remembered batch begins at this byte: a damaged index may lead into one."""
-        at = bisect_left(self._known or (), position, key=_POSITION)
+        at = bisect_left(self._known or (), position, key=_POSITION) if position else 0
         return at if self._known and at < len(self._known) \
             and self._known[at].position == position else None
 
@@ -241,6 +241,8 @@ class FileRecords:
     def find(self, offset: int) -> int:
         """Index of the batch that holds `offset`; the number of batches where none does."""
         found = self._batches
+        if found and offset >= found[-1].base_offset:           # readers are mostly at the end
+            return len(found) - 1 if offset <= found[-1].last_offset else len(found)
         at = bisect_right(found, offset, key=_BASE_OFFSET) - 1
         return at if at >= 0 and found[at].last_offset >= offset else at + 1
 

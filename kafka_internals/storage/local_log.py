@@ -67,7 +67,7 @@ class LocalLog:
         """Which limit makes the log roll before these batches; None where they fit."""
         return self.segments.active.why_roll(RollParams(
             self.max_segment_ms, self.max_segment_bytes,
-            max(batch.header.max_timestamp for batch in batches), batches[-1].last_offset, size,
+            max([batch.header.max_timestamp for batch in batches]), batches[-1].last_offset, size,
             now_ms))
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:

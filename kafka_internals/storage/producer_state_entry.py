@@ -101,17 +101,18 @@ class ProducerStateEntry(NamedTuple):
         """The entry after one more batch of data; of six the oldest is forgotten."""
         batch = BatchMetadata(header.last_sequence, header.last_offset, header.last_offset_delta,
                               header.max_timestamp)
-        entry = self.of_epoch(header.producer_epoch)
-        return entry._replace(last_timestamp=header.max_timestamp,
-                              batches=(*entry.batches, batch)[-NUM_BATCHES_TO_RETAIN:])
+        before = self.batches if header.producer_epoch == self.producer_epoch else ()
+        return ProducerStateEntry(
+            self.producer_id, header.producer_epoch, self.coordinator_epoch, header.max_timestamp,
+            self.current_txn_first_offset, (*before, batch)[-NUM_BATCHES_TO_RETAIN:])
 
     def find_duplicate_batch(self, header: BatchHeader) -> BatchMetadata | None:
         """The remembered batch with the same epoch, first and last sequence number, if any."""
         if header.producer_epoch != self.producer_epoch:
             return None
-        wanted = header.base_sequence, header.last_sequence
+        first, last = header.base_sequence, header.last_sequence
         return next((batch for batch in self.batches
-                     if (batch.first_sequence, batch.last_sequence) == wanted), None)
+                     if batch.last_sequence == last and batch.first_sequence == first), None)
 
 
 class TxnMetadata(NamedTuple):

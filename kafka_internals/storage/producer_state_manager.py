@@ -167,8 +167,9 @@ class ProducerStateManager:
 
         The last stable offset is this or the high watermark, whichever is lower.
         """
-        first = min(self._unreplicated, default=None)
-        return first if not self._ongoing else min((*self._ongoing, *self._unreplicated))
+        if not (self._ongoing or self._unreplicated):
+            return None
+        return min((*self._ongoing, *self._unreplicated))
 
     def on_high_watermark_updated(self, high_watermark: int) -> None:
         """Markers below the high watermark are on every in-sync replica."""

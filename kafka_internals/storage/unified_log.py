@@ -164,7 +164,7 @@ class UnifiedLog:
         """In Kafka's order: epochs, size, roll, producers, bytes, transactions."""
         for batch in batches:
             self.epochs.assign(batch.header.partition_leader_epoch, batch.base_offset)
-        size = sum(batch.size for batch in batches)
+        size = sum([batch.size for batch in batches])
         if origin is not AppendOrigin.REPLICATION and size > self.local.max_segment_bytes:
             raise RecordBatchTooLargeException(
                 f"Message batch size is {size} bytes in append to partition {self.partition}, "
@@ -235,15 +235,16 @@ class UnifiedLog:
         A torn first batch is left out whole. An offset between the two ends gives what is there;
         outside OffsetOutOfRangeException.
         """
-        if not self.log_start_offset <= offset <= self.log_end_offset:
+        log_end_offset = self.log_end_offset
+        if not self.log_start_offset <= offset <= log_end_offset:
             raise OffsetOutOfRangeException(
                 f"Received request for offset {offset} for partition {self.partition}, but we only "
-                f"have log segments upto {self.log_end_offset}.")
+                f"have log segments upto {log_end_offset}.")
         info = self.local.read(offset, max_bytes, min_one_message, end_offset)
         records = b"" if info.first_entry_incomplete else info.records
         aborted = self._aborted(offset, info.fetch_offset_metadata, len(records)) \
             if committed_only else None
-        return LogReadInfo(records, self.log_start_offset, self.log_end_offset,
+        return LogReadInfo(records, self.log_start_offset, log_end_offset,
                            info.fetch_offset_metadata, aborted)
 
     def _aborted(self, offset: int, at: Any, size: int) -> tuple[AbortedTxn, ...]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from kafka_internals.common import TopicPartition
 from kafka_internals.viz.camera import Look
 from kafka_internals.viz.film import view
+from kafka_internals.viz.inside import Insides
 from kafka_internals.viz.scene import Scene
 
 WIDTH, TOP, ROW, ROWS = 720, 66, 66, 4
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     tone: str
 
 
-@view(lambda producer: f"Inside {getattr(producer, 'name', producer)}")
+@view(lambda producer: f"Inside {getattr(producer, 'name', producer)}", Insides)
 def accumulator_view(look: Look, producer: Any, whose: Any) -> Scene:
     """The accumulator of a producer, given by its handle or its client id."""
     name = getattr(producer, "name", producer)
@@ -152,7 +153,7 @@ def _requests(scene: Scene, one: Any, rows: list[Row]) -> None:
 
 def _flying(scene: Scene, batch: Any, row: Row, x: float) -> None:
     scene.rect(f"batch/{batch.id}", x, row.y + 8, 36, 32, f"field {row.tone}", r=4, z=2,
-               inspect=_details(batch))
+               inspect=_details(batch), same=f"{batch.request} {batch.partition}")
     scene.text(f"batch/{batch.id}/records", x + 18, row.y + 29, batch.records, "s13 w6 mid")
 
 

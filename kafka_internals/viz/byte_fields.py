@@ -4,6 +4,7 @@ Colour answers what the bytes say. The list stands below the bytes: each field b
 name and value; where there are too many, whole records become one line each.
 """
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import NamedTuple
 
@@ -67,10 +68,10 @@ def cut(text: str, letters: int) -> str:
 
 
 # -- the list ----------------------------------------------------------------------------------
-def field_list(scene: Scene, visible: list[FieldSnapshot], picked: FieldSnapshot | None,
-               top: float, tallest: int) -> float:
+def field_list(scene: Scene, visible: list[FieldSnapshot], lights: Callable, top: float,
+               tallest: int) -> float:
     """The fields by name, in columns; groups as one line where they are too many."""
-    rows = _lines(visible, picked, COLUMNS * tallest)
+    rows = _lines(visible, lights, COLUMNS * tallest)
     tall = max(-(-len(rows) // COLUMNS), min(len(rows), LEAST_ROWS))
     chip = 5 + GROWN * max((width_of(str(row.key), 12) for row in rows if row.tone is not None),
                            default=0)
@@ -90,12 +91,11 @@ def field_list(scene: Scene, visible: list[FieldSnapshot], picked: FieldSnapshot
     return top + tall * LINE + 4
 
 
-def _lines(visible: list[FieldSnapshot], picked: FieldSnapshot | None,
-           room: int) -> list[Line]:
+def _lines(visible: list[FieldSnapshot], lights: Callable, room: int) -> list[Line]:
     groups = [list(fields) for _, fields in groupby(visible, key=lambda one: one.group)]
     told, folded = len(visible) + len(groups), set()
     for fields in sorted(groups, key=lambda one: ("record" not in one[0].group, -one[0].start)):
-        if told > room and picked not in fields:
+        if told > room and not any(map(lights, fields)):
             folded.add(fields[0].start)
             told -= len(fields)
     rows: list[Line] = []
@@ -106,7 +106,7 @@ def _lines(visible: list[FieldSnapshot], picked: FieldSnapshot | None,
                              False))
         else:
             rows.append(Line("", first.group, "", None, False))
-            rows += [Line(one.start, one.name, one.value, tone_of(one), one == picked)
+            rows += [Line(one.start, one.name, one.value, tone_of(one), lights(one))
                      for one in fields]
     if len(rows) > room:
         rows = [*rows[:room - 1], Line("", f"and {len(rows) - room + 1} more", "", None, False)]

@@ -35,11 +35,16 @@ class Window(NamedTuple):
     end: int
     picked: FieldSnapshot | None
     touched: int = -1                       # a byte that has changed
+    new: frozenset[int] = frozenset()       # where fields begin that somebody has just written
 
     @property
     def rows(self) -> int:
         """How many rows of 16 that is."""
         return -(-(self.end - self.start) // ROW_BYTES)
+
+    def lights(self, field: FieldSnapshot) -> bool:
+        """True for a field that the picture points at."""
+        return field == self.picked or field.start in self.new
 
 
 def byte_view(shown: DumpSnapshot, pick: str | int | None = None, *, start: int | None = None,
@@ -52,6 +57,12 @@ def byte_view(shown: DumpSnapshot, pick: str | int | None = None, *, start: int 
     """
     scene = _scene(shown, window(shown, pick, start, rows))
     return Player(still(scene, title or shown.name))
+
+
+def batch_scene(shown: DumpSnapshot, new: Iterable[str] = ()) -> Scene:
+    """A batch byte by byte; `new`: names of the fields that somebody has just written into it."""
+    lit = frozenset(one.start for one in shown.fields if one.name in new)
+    return _scene(shown, window(shown, None, 0)._replace(new=lit))
 
 
 def changed_byte_view(one: ChangedSnapshot, *, rows: int = 6, title: str = "") -> Player:
@@ -128,9 +139,10 @@ def _scene(shown: DumpSnapshot, place: Window, is_broken: bool = False,
     visible = [one for one in shown.fields if one.end > place.start and one.start < place.end]
     for field in visible:
         _field(scene, shown, field, place, is_broken)
+    lit = {at: one for one in visible if place.lights(one) for at in range(one.start, one.end)}
     for row in range(place.rows):
-        _row(scene, shown, place, row)
-    y = field_list(scene, visible, place.picked, tops + 20, list_rows)
+        _row(scene, shown, place, row, lit)
+    y = field_list(scene, visible, place.lights, tops + 20, list_rows)
     scene.size = WIDTH, int(y)
     scene.caption(_say(shown, place))
     return scene
@@ -154,7 +166,7 @@ def _field(scene: Scene, shown: DumpSnapshot, field: FieldSnapshot, place: Windo
     look = f"field {tone}".strip()
     if not field.is_readable or broken and field.name == "crc":
         look = "dangerwash"
-    if field == place.picked and look != "dangerwash":
+    if place.lights(field) and look != "dangerwash":
         look += " lit"
     start, end = max(field.start, place.start), min(field.end, place.end)
     while start < end:
@@ -166,14 +178,15 @@ def _field(scene: Scene, shown: DumpSnapshot, field: FieldSnapshot, place: Windo
         start = upto
 
 
-def _row(scene: Scene, shown: DumpSnapshot, place: Window, row: int) -> None:
+def _row(scene: Scene, shown: DumpSnapshot, place: Window, row: int,
+         lit: dict[int, FieldSnapshot]) -> None:
     start, y = place.start + row * ROW_BYTES, TOP + row * ROW + 16.5
     scene.text(f"row/{row}", LEFT - 8, y, start, "s12 faint right")
     for at in range(start, min(start + ROW_BYTES, place.end)):
         x, byte = LEFT + (at - start) * CELL + CELL / 2, shown.content[at]
         look = "s13 mid mono"
-        if place.picked and place.picked.start <= at < place.picked.end:
-            look += f" w7 {_on(place.picked)}"
+        if at in lit:
+            look += f" w7 {_on(lit[at])}"
         if at == place.touched:
             scene.rect("touched", x - CELL / 2 + 1, y - 16.5, CELL - 2, ROW - 4, "dangerwash", r=4,
                        z=2)

@@ -46,13 +46,21 @@ class Message(NamedTuple):
         return sender, receiver
 
 
+def appends(changes: list[Change]) -> dict[tuple[str, int], str]:
+    """What leaders appended: {(replica, first offset): the request that brought it}."""
+    return {(one.subject, one.old): one.reads[0][0] for one in changes
+            if one.attribute == "log_end_offset" and one.old is not None and one.new > one.old
+            and one.reads and one.reads[0][1] == "asked"}
+
+
 class Look:
     """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""
 
     def __init__(self, run: Any, changes: list[Change], messages: list[Message],
                  said: list[Message], arrived: list[Message], kept: dict[str, Any],
-                 width: int = STAGE) -> None:
+                 width: int = STAGE, appends: dict | None = None) -> None:
         self._run, self.width = run, width      # of the stage, in units
+        self._appends = appends or {}           # (replica, first offset): request, so far
         self.kept = kept                        # parts drawn before, for `Canvas.part`
         self.arrived = arrived                  # messages that have come by this event
         self.event, self.now_us = run.world.event, run.world.now_us
@@ -72,6 +80,22 @@ class Look:
     def stored(self, partition: TopicPartition, broker: int) -> Any:
         """The batches that one broker's disk holds, whether it runs or not."""
         return self._run.stored(partition, broker)
+
+    def sent(self, request: str) -> dict[str, bytes]:
+        """The batches of a produce request by partition, as long as anybody has them."""
+        return self._run.sent(request)
+
+    def dump(self, content: bytes, name: str) -> Any:
+        """A batch laid out field by field."""
+        return self._run.dump(content, name=name)
+
+    def found(self, replica: str, offset: int) -> Any:
+        """How a replica finds an offset, in which file, and the batch there, laid out."""
+        return self._run.found(replica, offset)
+
+    def request_of(self, replica: str, offset: int) -> str | None:
+        """The request whose batch a leader appended at an offset; None for what it copied."""
+        return self._appends.get((replica, offset))
 
     def disk(self, broker: int) -> Any:
         """What one broker's disk and page cache hold, whether the broker runs or not."""
@@ -182,8 +206,9 @@ class Camera:
 
     def __init__(self, draw: Callable, subject: Any, believers: list, words: Any, *,
                  first: int, last: int, watch: tuple[tuple[str, str], ...] = (),
-                 width: int = STAGE) -> None:
-        self._watch, self._width = watch, width
+                 width: int = STAGE, insides: Any = None) -> None:
+        self._watch, self._width, self._insides = watch, width, insides
+        self._appends: dict[tuple[str, int], str] = {}
         self._draw, self._subject, self._believers = draw, subject, believers
         self._words, self._first, self._last = words, first, last
         self.shots: list[Shot] = []
@@ -203,11 +228,14 @@ class Camera:
         changes = [Change._make(one) for one in trace.changes[self._changes:]]
         self._changes = len(trace.changes)
         self._follow_messages(trace, world.now_us)
+        self._appends |= (new := appends(changes))
         if not self._first <= event <= self._last:
             return
         look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
-                    self._kept, self._width)
+                    self._kept, self._width, self._appends)
         scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
+        if self._insides is not None:
+            self._insides.look(look, new, list(scenes.values()))
         watched = tuple(self._run.current(*pair) for pair in self._watch)
         self._keep(Shot(event, world.now_us, scenes, self._waits(look, scenes), watched))
 

@@ -50,15 +50,20 @@ class Canvas:
     # -- primitives ------------------------------------------------------------------------------
     def add(self, kind: str, key: str, look: str, *, z: int, ask: Ask | None = None,
             inspect: dict | None = None, name: str | None = None, phase: bool = False,
-            **values: Any) -> None:
-        """One shape; ValueError when its key is taken or a number is not one of its kind."""
+            same: str | None = None, **values: Any) -> None:
+        """One shape; ValueError when its key is taken or a number is not one of its kind.
+
+        `same`: the identity of what it shows, where `ask` does not begin with it: a request, or a
+        batch of one ("request-producer-1.3 orders-0").
+        """
         if key in self.shapes:
             raise ValueError(f"two shapes are called {key!r}: add what tells them apart to the key")
         shape: dict[str, Any] = {"k": kind, "c": " ".join(class_words(look)), "z": z}
         if not KNOWN.issuperset(values):
             raise ValueError(f"{key!r} has {sorted(values.keys() - KNOWN)}; a shape knows "
                              f"{SHAPES['numbers']}")
-        values |= {"p": 1 if phase else None, "a": list(ask) if ask else None, "g": self._group,
+        values |= {"p": 1 if phase else None, "a": list(ask) if ask else None,
+                   "g": self._group, "s": same,
                    "i": self._keep(inspect), "n": name or (inspect or {}).get("title")}
         for attribute, value in values.items():
             if value is not None:

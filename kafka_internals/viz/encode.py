@@ -3,7 +3,8 @@
 A frame carries what changed since the frame before it: `set` holds new shapes whole and known
 shapes by their changed attributes (null deletes one), `gone` the keys that left, `waits` the same
 for what values wait for. The digest covers what a film says (events, captions, keys, texts and
-questions of its shapes), never geometry or look, so that a change of style fails no notebook.
+questions of its shapes, and the same of the films inside), never geometry or look, so that a change
+of style fails no notebook.
 """
 
 import gzip
@@ -99,4 +100,6 @@ def digest(film: dict) -> str:
                     for key, change in sorted(frame["set"].items())
                     if "k" in change or any(a in change for a in SAYING)}
             whole.update(_json([frame["event"], frame["say"], said, sorted(frame["gone"])]))
+    for name, pictures in sorted(film.get("inside", {}).items()):
+        whole.update(_json([name, [[*rest, digest(one)] for *rest, one in pictures]]))
     return whole.hexdigest()

@@ -14,6 +14,7 @@ from kafka_internals.common import TopicPartition
 from kafka_internals.sim.trace import Change, Event, Flight, Trace
 from kafka_internals.viz import encode
 from kafka_internals.viz.camera import Belief, Camera, Shot, Truth
+from kafka_internals.viz.canvas import fingerprint
 from kafka_internals.viz.player import Player
 from kafka_internals.viz.scene import legend_of
 
@@ -25,10 +26,14 @@ MARKS = (("state", "fault"), ("high_watermark", "advance"), ("log_end_offset", "
 
 
 class View:
-    """A drawing function with its title and question of colour; `cluster.film` takes it."""
+    """A drawing function with its title and question of colour; `cluster.film` takes it.
 
-    def __init__(self, draw: Callable, title: Callable[[Any], str]) -> None:
-        self.draw, self._title = draw, title
+    `insides`: makes what looks on and collects the films inside of this view's shapes (`inside`).
+    """
+
+    def __init__(self, draw: Callable, title: Callable[[Any], str],
+                 insides: Callable[[], Any] | None = None) -> None:
+        self.draw, self._title, self._insides = draw, title, insides
         self.__doc__, self.__name__ = draw.__doc__, draw.__name__
 
     def __call__(self, look: Any, subject: Any, whose: Any) -> Any:
@@ -56,7 +61,9 @@ class View:
         last = cluster.event if upto is None else upto
         since = cluster.began if since is None else since
         believers = [Truth(), *map(Belief, beliefs)]
-        camera = Camera(self.draw, subject, believers, cluster.words, first=since, last=last)
+        insides = self._insides and self._insides()
+        camera = Camera(self.draw, subject, believers, cluster.words, first=since, last=last,
+                        insides=insides)
         with _no_collector():
             twin = cluster.again(prepare=camera.attach)
             trace = twin.trace
@@ -65,7 +72,9 @@ class View:
                            telling=telling or _telling(camera.shots),
                            chapters=[{"at_us": trace.event(event).t_us, "title": name}
                                      for event, name in chapters],
-                           window=(since, last), cost=twin.setup.cost.described())
+                           window=(since, last), cost=twin.setup.cost.described(),
+                           insides=insides) | {
+                "run": fingerprint([repr(twin.setup), repr(twin.journal)])}
 
 
 @contextmanager
@@ -80,9 +89,10 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def view(title: Callable[[Any], str]) -> Callable[[Callable], View]:
+def view(title: Callable[[Any], str],
+         insides: Callable[[], Any] | None = None) -> Callable[[Callable], View]:
     """Make a drawing function a view; `title` names its film from the subject."""
-    return lambda draw: View(draw, title)
+    return lambda draw: View(draw, title, insides)
 
 
 def _telling(shots: list[Shot]) -> int:
@@ -91,9 +101,10 @@ def _telling(shots: list[Shot]) -> int:
 
 
 def film_of(shots: list[Shot], trace: Trace, words: Any, *, title: str, telling: int,
-            chapters: list, window: tuple[int, int], cost: str) -> dict:
+            chapters: list, window: tuple[int, int], cost: str, insides: Any = None) -> dict:
     """Put a film together from what a camera took."""
     scenes = [scene for shot in shots for scene in shot.scenes.values()]
+    inside = insides.film(scenes) if insides else {}
     changes = _changes(trace, _asked(scenes), window)
     return {
         "v": encode.VERSION, "title": title,
@@ -105,7 +116,7 @@ def film_of(shots: list[Shot], trace: Trace, words: Any, *, title: str, telling:
         "flights": _flights(trace, window), "events": _events(trace, words, shots, changes, window),
         "changes": changes,
         "details": {mark: one for scene in scenes for mark, one in scene.details.items()},
-        "fork": None, "cost": cost}
+        "fork": None, "cost": cost} | ({"inside": inside} if inside else {})
 
 
 def still(scene: Any, title: str) -> dict:

@@ -5,6 +5,7 @@ the disk. Each file is a row of pages of 4 KiB, above the shore as the page cach
 as the disk has them. Only what is below survives without power; a process that dies takes nothing.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from kafka_internals.viz.camera import Look
@@ -13,25 +14,35 @@ from kafka_internals.viz.scene import Scene
 
 WIDTH, LEFT, CELL, PAGES, FILES = 720, 250, 40, 9, 4
 TOP, ROW = 74, 74
+PAGE_BYTES = 4096
 
 
 @view(lambda broker: f"The page cache of broker {broker}")
 def page_cache_view(look: Look, broker: int, whose: Any) -> Scene:
     """The files of a broker as their pages: the newest segments, then what else has room."""
-    written = [one for one in look.disk(broker).files if one.pages]
+    return pages_scene(look, broker, look.disk(broker).files)
+
+
+def pages_scene(look: Look, broker: int, files: Iterable, first: str = "",
+                marked: range = range(0)) -> Scene:
+    """The same, with the file `first` on top and the `marked` pages of it pointed at."""
+    written = [one for one in files if one.pages]
     files = [one for one in written if one.name.endswith(".log")][-FILES:]
     files += [one for one in written if not one.name.endswith(".log")][:FILES - len(files)]
-    scene = Scene("", size=(WIDTH, TOP + FILES * ROW + 8))
+    if top := [one for one in written if one.name == first]:
+        files = [*top, *(one for one in files if one not in top)][:FILES]
+    rows = len(files) if first else FILES   # a still needs no room for files to come
+    scene = Scene("", size=(WIDTH, TOP + rows * ROW + 8))
     scene.field("broker", 34, 30, "broker", broker)
     scene.field("state", 104, 30, "state", look(f"broker-{broker}").state,
                 ask=(f"broker-{broker}", "state"))
     for at, one in enumerate(files):
-        _file(scene, one, TOP + at * ROW)
+        _file(scene, one, TOP + at * ROW, marked if one.name == first else range(0))
     scene.caption(_say(look, broker, written))
     return scene
 
 
-def _file(scene: Scene, one: Any, y: float) -> None:
+def _file(scene: Scene, one: Any, y: float, marked: range) -> None:
     """One file: its pages in the page cache, the shore, and what the disk has of them."""
     key, shown = one.name, one.pages[-PAGES:]
     directory, _, name = one.name.rpartition("/")
@@ -45,9 +56,22 @@ def _file(scene: Scene, one: Any, y: float) -> None:
                                               for page in shown], cell=CELL)
     scene.text(f"{key}/word", WIDTH - 12, y + 13, "page cache", "s12 faint right")
     scene.text(f"{key}/disk/word", WIDTH - 12, y + 45, "disk", "s12 faint right")
+    hidden = len(one.pages) - len(shown)
+    for page in range(max(hidden, marked.start), marked.stop):
+        scene.rect(f"{key}/marked/{page}", LEFT + (page - hidden) * CELL - 4, y - 4, CELL + 4, 56,
+                   "highlight", r=6, z=0, inspect=_page(one, page))
     if len(one.pages) > PAGES:
-        scene.text(f"{key}/more", LEFT - 12, y + 13, f"{len(one.pages) - PAGES} more",
+        scene.text(f"{key}/more", LEFT - 12, y + 47, f"{len(one.pages) - PAGES} more",
                    "s12 faint right")
+
+
+def _page(one: Any, page: int) -> dict:
+    """What a click on a page that is pointed at tells."""
+    last = min((page + 1) * PAGE_BYTES, one.written_bytes) - 1
+    return {"title": f"Page {page}", "where": one.name, "fields": [
+        ["bytes", f"{page * PAGE_BYTES} to {last}"],
+        ["page cache", "has left it" if one.pages[page] == "evicted" else "has it"],
+        ["disk", "has not all of it" if one.pages[page] == "dirty" else "has it"]]}
 
 
 def _say(look: Look, broker: int, files: list) -> str:

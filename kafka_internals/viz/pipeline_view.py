@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from kafka_internals.common import TopicPartition, replica_name
 from kafka_internals.viz.camera import Look
 from kafka_internals.viz.film import view
+from kafka_internals.viz.inside import Insides
 from kafka_internals.viz.pipeline_words import short_name, what_happened
 from kafka_internals.viz.scene import Scene
 
@@ -32,7 +33,7 @@ class Place(NamedTuple):
 
 
 @view(lambda subject: f"Inside broker {subject}" if type(subject) is int
-      else f"Inside the leader of {subject}")
+      else f"Inside the leader of {subject}", Insides)
 def pipeline_view(look: Look, subject: Any, whose: Any) -> Scene:
     """The request path of a broker, by its id, or of a partition's leader, with that log."""
     partition = None if type(subject) is int else TopicPartition.of(subject)
@@ -254,9 +255,10 @@ def _log(scene: Scene, look: Look, partition: TopicPartition, broker: int) -> No
     log = scene.log("log", LOG_X, LOG_Y, first=first, end=first + CELLS, cell=CELL, h=34)
     for batch in replica.batches:
         if batch.base_offset >= first:
+            request = look.request_of(subject, batch.base_offset)
             log.batch(batch.base_offset, batch.last_offset, PRODUCE,
                       "committed" if batch.last_offset < mark else "uncommitted",
-                      inspect=_batch(batch, subject))
+                      inspect=_batch(batch, subject), same=request and f"{request} {partition}")
     log.log_end(end, ask=(subject, "log_end_offset"))
     if mark >= first:
         log.high_watermark(mark, ask=(subject, "high_watermark"))

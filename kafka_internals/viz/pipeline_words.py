@@ -139,7 +139,8 @@ def _log_changes(look: Look, path: Any, partition: TopicPartition | None) -> str
                 woken = [_request(each.subject) for each in look.changes
                          if each.subject.startswith("parked-") and each.new == "COMPLETED"
                          and each.old == "WATCHED"]
-                wakes = f", which wakes {' and '.join(woken[:2])}" if woken else ""
+                whom = f"{len(woken)} requests" if len(woken) > 2 else " and ".join(woken)
+                wakes = f", which wakes {whom}" if woken else ""
                 return f"The high watermark moves from {one.old} to {one.new}{wakes}."
             if one.attribute == "log_end_offset":
                 span = f"offset {one.old} is" if one.new == one.old + 1 else \

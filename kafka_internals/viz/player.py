@@ -20,7 +20,7 @@ from kafka_internals.viz import encode, svg
 from kafka_internals.viz.theme import EVENT_MARKS, ICONS, STATIC, variables
 
 PARTS = ("dom", "film", "why", "stage", "notes", "scrubber", "panels", "save", "player", "build",
-         "main")
+         "inside", "main")
 EMBED = "KAFKA_INTERNALS_RENDER"            # "embed": a live page in a frame instead of a widget
 EMBED_HEIGHT = 1010                         # px until the page inside has told its own
 LISTEN = ("<script>addEventListener('message',e=>{const f=[...document.querySelectorAll('iframe')]"

@@ -39,12 +39,20 @@ class Step(NamedTuple):
     is_found: bool = False
 
 
-def segment_view(lookup: LookupSnapshot, title: str = "") -> Player:
-    """The film of one lookup; its last frame shows the batch that was found."""
+def segment_view(lookup: LookupSnapshot, title: str = "", *, spoiler: bool = False) -> Player:
+    """The film of one lookup; its last frame shows the batch that was found.
+
+    `spoiler`: neither the still picture nor its text tells how it ends.
+    """
+    return Player(segment_film(lookup, title), spoiler=spoiler)
+
+
+def segment_film(lookup: LookupSnapshot, title: str = "") -> dict:
+    """The film of `segment_view`, as plain data."""
     steps = steps_of(lookup)
     scenes = [_scene(lookup, step) for step in steps]
-    return Player(stills(scenes, title or f"Offset {lookup.offset} in {lookup.partition}",
-                         [(step.mark, step.event) for step in steps]))
+    return stills(scenes, title or f"Offset {lookup.offset} in {lookup.partition}",
+                  [(step.mark, step.event) for step in steps])
 
 
 # -- the steps -------------------------------------------------------------------------------------

@@ -74,6 +74,11 @@ class Talk:
     def disconnect(self, broker: int) -> None:
         self.call("disconnected", broker)
 
+    def metrics(self) -> dict:
+        """By name, or by name and tags: ("records-lag", "orders", "0")."""
+        return {(key.name, *(one for _, one in key.tags[1:])) if key.tags[1:] else key.name: value
+                for key, value in self.core.metrics(self.now_ms).items()}
+
     def values(self, attribute: str) -> list:
         """Every new value of an attribute, whoever has it."""
         return [change.new for change in self.changes if change.attribute == attribute]

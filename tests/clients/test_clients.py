@@ -62,6 +62,14 @@ def test_g_c_14_a_record_over_the_request_size_fails_in_the_client():
     assert not any(text.startswith("produce") for text in asked(cluster, "producer-1"))
 
 
+def test_g_c_14_the_request_size_bounds_the_record_and_the_topics_the_compressed_batch():
+    cluster = shop(**{"max.message.bytes": 20_000})
+    producer = cluster.producer(linger_ms=0, compression_type="gzip")
+    assert producer.send("orders", "x" * 1_000_000, partition=0).get().offset == 0
+    with pytest.raises(RecordTooLargeException, match="max.request.size"):
+        producer.send("orders", "x" * 2_097_152, partition=0).get()
+
+
 def test_with_log_append_time_everybody_is_told_the_leaders_time():
     cluster = shop(**{"message.timestamp.type": "LogAppendTime"})
     receipt = cluster.producer(linger_ms=0).send("orders", "x", partition=0, timestamp=1_000)

@@ -6,9 +6,11 @@ import pytest
 
 from kafka_internals.clients.completed_fetch import CompletedFetch
 from kafka_internals.clients.fetch_metrics_manager import (
+    SENSORS,
     FetchMetricsAggregator,
     FetchMetricsManager,
 )
+from kafka_internals.clients.metrics import Metrics
 from kafka_internals.common import TopicPartition
 from kafka_internals.config import CONSUMER_CONFIG
 from kafka_internals.control_record import ControlRecordType, EndTransactionMarker
@@ -28,7 +30,8 @@ class Aborted(NamedTuple):
 def fetched(records, offset=0, aborted=None, **configs):
     config = CONSUMER_CONFIG.parse({name.replace("_", "."): one for name, one in configs.items()})
     data = PartitionData(ORDERS, records=records, aborted_transactions=aborted)
-    aggregator = FetchMetricsAggregator(FetchMetricsManager("reader"), [ORDERS])
+    manager = FetchMetricsManager(Metrics("reader", "consumer", SENSORS))
+    aggregator = FetchMetricsAggregator(manager, [ORDERS])
     return CompletedFetch(data, offset, config, (), aggregator)
 
 

@@ -2,15 +2,21 @@
 
 import pytest
 
-from kafka_internals.clients.network_client import NetworkClient
+from kafka_internals.clients.metrics import Metrics
+from kafka_internals.clients.network_client import NetworkClient, node_sensors
+from kafka_internals.clients.sender_metrics_registry import SENSORS
 from kafka_internals.config import PRODUCER_CONFIG
 from kafka_internals.messages.metadata import MetadataResponse, PartitionMetadata
+from kafka_internals.messages.produce import ProduceResponse
 from tests.clients.talk import no_luck, tp
+
+ANSWER = ProduceResponse(())
 
 
 def client(topic="orders", dice=no_luck, **configs) -> NetworkClient:
     config = PRODUCER_CONFIG.parse({name.replace("_", "."): v for name, v in configs.items()})
-    made = NetworkClient("client", (1, 2, 3), config, dice)
+    metrics = Metrics("client", "producer", {**SENSORS, **node_sensors("producer")})
+    made = NetworkClient("client", (1, 2, 3), config, dice, metrics)
     if topic:
         made.add_topic(topic, ())
     return made
@@ -25,7 +31,7 @@ def ask(network: NetworkClient, now_ms: int) -> tuple | None:
 def tell(network: NetworkClient, now_ms: int, leader: int = 1) -> int:
     """Ask and answer at once; who was asked."""
     broker, request = ask(network, now_ms)
-    found = network.completed(broker, request.answered(None))
+    found = network.completed(broker, request.answered(ANSWER), now_ms)
     network.learn(found[1], MetadataResponse((1, 2, 3), (
         PartitionMetadata(tp(0), leader, 0),)), now_ms)
     return broker
@@ -116,7 +122,7 @@ def test_a_metadata_request_that_was_lost_is_tried_elsewhere_after_a_growing_bac
 def test_an_open_connection_is_asked_before_a_new_one():
     network = client()
     network.send(3, "work", None, 0, "rule", (), 5)
-    network.completed(3, network.in_flight_on(3)[0].request.answered("done"))
+    network.completed(3, network.in_flight_on(3)[0].request.answered(ANSWER), 0)
     assert ask(network, 1)[0] == 3
 
 
@@ -140,7 +146,7 @@ def test_reconnecting_backs_off_and_an_answer_ends_that():
         assert network.can_send(1, now_ms)
     assert waits == [50, 100, 200, 400, 800, 1_000]
     network.send(1, "work", None, now_ms, "rule", (), 5)
-    network.completed(1, network.in_flight_on(1)[0].request.answered("done"))
+    network.completed(1, network.in_flight_on(1)[0].request.answered(ANSWER), 0)
     network.disconnected(1, now_ms)
     assert network.reachable_from_ms(1) - now_ms == 50
 
@@ -174,4 +180,4 @@ def test_an_answer_to_what_was_given_up_is_nobodys():
     network.send(1, "work", None, 0, "rule", (), 5)
     late = network.in_flight_on(1)[0].request.answered("done")
     network.disconnected(1, 10)
-    assert network.completed(1, late) is None
+    assert network.completed(1, late, 0) is None

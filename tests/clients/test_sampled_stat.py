@@ -14,13 +14,14 @@ def stat(*recorded):
 
 def test_nothing_recorded_is_no_number_and_a_rate_of_none():
     made = stat()
-    assert isnan(made.avg(5)) and isnan(made.max(5)) and isnan(made.min(5)) and isnan(made.last)
-    assert (made.rate(5), made.event_rate(5), made.total, made.count) == (0, 0, 0, 0)
+    assert isnan(made.avg(5)) and isnan(made.max(5)) and isnan(made.min(5)) and isnan(made.last(5))
+    assert (made.rate(5), made.event_rate(5), made.total(5), made.count(5)) == (0, 0, 0, 0)
 
 
 def test_average_extremes_and_totals_of_one_window():
     made = stat((2, 0), (4, 10), (9, 20))
-    assert (made.avg(20), made.max(20), made.min(20), made.total, made.last) == (5, 9, 2, 15, 9)
+    assert (made.avg(20), made.max(20), made.min(20)) == (5, 9, 2)
+    assert (made.total(20), made.last(20)) == (15, 9)
 
 
 def test_a_rate_is_never_over_less_than_one_window():
@@ -33,7 +34,7 @@ def test_a_rate_is_never_over_less_than_one_window():
 def test_what_was_recorded_a_minute_ago_is_forgotten_but_in_the_totals():
     made = stat((2, 0), (8, 40_000))
     assert made.avg(59_999) == 5
-    assert made.avg(60_000) == 8 and made.total == 10
+    assert made.avg(60_000) == 8 and made.total(60_000) == 10
     assert isnan(made.avg(100_000)) and made.rate(100_000) == 0
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kafka_internals.clients.metrics import MetricName
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.errors import BufferExhaustedException, IllegalStateException
 
@@ -157,6 +158,8 @@ def test_an_application_gives_callbacks_too():
 def test_metrics_are_the_clients_own_by_name():
     cluster, producer = shop()
     producer.send("orders", "x").get()
-    metrics = producer.metrics()
-    assert metrics["record-send-total"] == 1 and metrics["record-error-rate"] == 0
-    assert metrics["request-latency-avg"] > 0
+    metric = producer.metric
+    assert metric("record-send-total") == 1 and metric("record-error-rate") == 0
+    assert metric("request-latency-avg") == metric("request-latency-avg", "node-1") > 0
+    assert MetricName("record-send-total", "producer-metrics",
+                      (("client-id", "producer-1"),)) in producer.metrics()

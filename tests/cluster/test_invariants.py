@@ -7,6 +7,8 @@ import pytest
 from kafka_internals.clients.buffer_pool import BufferPool
 from kafka_internals.clients.completed_fetch import CompletedFetch
 from kafka_internals.clients.producer_batch import ProducerBatch
+from kafka_internals.clients.sender import Sender
+from kafka_internals.clients.transaction_manager import TransactionManager
 from kafka_internals.cluster import checks
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.cluster.invariants import (
@@ -21,8 +23,11 @@ from kafka_internals.cluster.invariants import (
 )
 from kafka_internals.cluster.request_judges import AcksHonoured
 from kafka_internals.cluster.schedules import Schedule, shortest, verdict
+from kafka_internals.server.kafka_channel import KafkaChannel
 from kafka_internals.server.partition import Partition, Rules
 from kafka_internals.sim.invariants import InvariantViolated, Trial
+from kafka_internals.storage.producer_append_info import ProducerAppendInfo
+from kafka_internals.storage.producer_state_entry import ProducerStateEntry
 from kafka_internals.storage.producer_state_manager import ProducerStateManager
 
 CONSTRUCTED = CompletedFetch.__init__
@@ -128,19 +133,88 @@ def remembers_nothing(self, header):
     """A log that does not know a batch which it has."""
 
 
+def confuses(self, header, found=ProducerStateEntry.find_duplicate_batch):
+    """A log that knows a duplicate and tells where the newest batch is."""
+    return found(self, header) and self.batches[-1]
+
+
+def goes_on(self, partition):
+    """A producer that goes on in its epoch, whatever was given up."""
+
+
+def lets_pass(self, header):
+    """A log to which no sequence is out of order."""
+
+
+def keeps_what_was_given_up(self, batch, reads, deallocate=Sender._deallocate):
+    """A producer that forgets the memory of a batch that nobody waits for."""
+    return [] if batch.state == "given up" else deallocate(self, batch, reads)
+
+
+def never_muted(self, event):
+    """A connection of which several requests are read at once."""
+
+
+def tells_too_far(self, *args, append=Partition.append_records_to_leader):
+    """A leader that tells an offset which is still to come."""
+    info, changes = append(self, *args)
+    return info._replace(first_offset=info.first_offset + 1), changes
+
+
 BROKEN = {"a pool that keeps": (BufferPool, "deallocate", keeps, "BufferMemoryBounded"),
           "a pool without a limit": (BufferPool, "allocate", makes_memory, "BufferMemoryBounded"),
           "other numbers": (ProducerBatch, "reenqueued", numbers_anew, "ProducedOnceInOrder"),
           "no duplicates known": (ProducerStateManager, "find_duplicate_batch", remembers_nothing,
-                                  "ProducedOnceInOrder")}
+                                  "ProducedOnceInOrder"),
+          "another duplicate": (ProducerStateEntry, "find_duplicate_batch", confuses,
+                                "ProducedOnceInOrder"),
+          "memory for nobody": (Sender, "_deallocate", keeps_what_was_given_up,
+                                "BufferMemoryBounded"),
+          "a connection that is not muted": (KafkaChannel, "take", never_muted,
+                                             "ResponsesInOrder"),
+          "an offset to come": (Partition, "append_records_to_leader", tells_too_far,
+                                "AcksHonoured"),
+          "records lost": (CompletedFetch, "__init__", records_lost, "ReadOnceInOrder")}
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_judge_is_tripped_where_a_rule_of_producing_is_broken(broken, monkeypatch):
     owner, rule, mutant, judge = BROKEN[broken]
     monkeypatch.setattr(owner, rule, mutant)
-    said = next(filter(None, map(verdict, range(20))))
+    said = next(filter(None, map(verdict, range(2_000))))
     assert said.startswith(f"{judge} is violated at event ")
+
+
+def test_a_gap_is_noticed_where_neither_the_producer_nor_the_log_minds_it(monkeypatch):
+    """Either alone keeps gaps out: the producer begins an epoch, the log refuses."""
+    monkeypatch.setattr(TransactionManager, "_request_epoch_bump", goes_on)
+    monkeypatch.setattr(ProducerAppendInfo, "_check_sequence", lets_pass)
+    said = next(filter(None, map(verdict, range(2_000))))
+    assert said.startswith("ProducedOnceInOrder is violated at event ") and "follows" in said
+
+
+def test_schedules_draw_the_settings_under_which_producing_may_go_wrong():
+    drawn = Counter()
+    for seed in range(60):
+        schedule = Schedule(seed)
+        schedule.run()
+        machine = schedule.cluster.machine
+        commands = {entry.command for entry in schedule.cluster.journal.entries}
+        configs = [node.core.config for node in machine.clients.values()
+                   if hasattr(node.core, "records")]
+        drawn += Counter({
+            "idempotent": any(one["enable.idempotence"] for one in configs),
+            "not idempotent": any(not one["enable.idempotence"] for one in configs),
+            "small buffer.memory": any(one["buffer.memory"] < 1_000 for one in configs),
+            "several in flight": any(one["max.in.flight.requests.per.connection"] > 1
+                                     for one in configs),
+            "compressed": any(one["compression.type"] == "lz4" for one in configs),
+            "quota": "alter_client_quotas" in commands,
+            "slow handlers": "slow_handlers" in commands,
+            "outage": "partition" in commands,
+            "one handler": machine.brokers[1].config["num.io.threads"] == 1,
+            "a queue of one": machine.brokers[1].config["queued.max.requests"] == 1})
+    assert len(drawn) == 10 and min(drawn.values()) >= 10, drawn
 
 
 # -- how much they look at ----------------------------------------------------------------------

@@ -49,6 +49,16 @@ def test_over_its_quota_a_producer_is_answered_at_once_and_then_not_read():
     metric = cluster.metric(1, "ThrottleTimeMs,request=Produce")
     assert metric.Max == throttle_ms
 
+def test_a_producer_measures_how_long_the_answers_of_any_kind_throttle_it_kip_124():
+    cluster, producer = throttled_producer()
+    producer.send("orders", "x" * 11_000).get()
+    throttle_ms = int(answers(cluster, "producer-1")[3].rpartition("throttled ")[2][:-3])
+    assert producer.metric("produce-throttle-time-max") == throttle_ms > 1_000
+    answered = sum(value for name, value in producer.metrics().items()
+                   if name.name == "response-total")
+    assert answered == 3                            # metadata, and two of produce
+    assert producer.metric("produce-throttle-time-avg") == throttle_ms / answered
+
 
 def test_the_client_waits_by_itself_and_the_broker_would_have_made_it_wait(monkeypatch):
     from kafka_internals.clients.network_client import NetworkClient

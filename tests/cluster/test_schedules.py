@@ -51,7 +51,7 @@ def test_schedules_do_everything_that_can_happen():
     assert set(commands) == {
         "create_topic", "producer", "consumer", "assign", "send", "poll", "kill", "stop",
         "power_loss", "restart", "pause", "resume", "slow", "cut", "lossy", "heal",
-        "alter_client_quotas"}
+        "alter_client_quotas", "slow_handlers", "partition"}
 
 
 def test_a_settled_schedule_has_every_broker_up_and_whole():

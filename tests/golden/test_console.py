@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from kafka_internals.clients.kafka_consumer import KafkaConsumer
+from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.config.broker_config import BROKER_CONFIG
 from kafka_internals.config.consumer_config import CONSUMER_CONFIG
 from kafka_internals.config.producer_config import PRODUCER_CONFIG
@@ -115,6 +117,16 @@ def test_a_producer_counts_whole_batches_and_a_consumer_records_without_their_ba
         sum(sizes) - len(sizes) * RECORD_BATCH_OVERHEAD
     assert [metric(whose, "records-per-request-avg") for whose in ("producer", "consumer")] == \
         [6 / 3, 6 / 2]
+
+
+@pytest.mark.parametrize("whose", ["producer", "consumer"])
+def test_a_client_of_ours_shows_its_metrics_under_names_that_a_real_one_shows(whose):
+    real = set(re.findall(r":type=([\w-]+),client-id=[^,:]+:([\w-]+)=", TOLD[f"metrics-{whose}"]))
+    core = {"producer": KafkaProducer, "consumer": KafkaConsumer}[whose]
+    config = {"producer": PRODUCER_CONFIG, "consumer": CONSUMER_CONFIG}[whose].parse({})
+    ours = {(name.group, name.name) for name in core("me", (1,), config, lambda _: None).metrics(0)}
+    assert ours - real == {"producer": set(), "consumer": {
+        ("consumer-metrics", "requests-in-flight")}}[whose]
 
 
 def test_completed_operations_stay_among_the_watched_ones_until_a_purge_or_a_check():

@@ -1,4 +1,4 @@
-"""A disk that is full ends the broker that has to write to it, and nothing else."""
+"""Disks: one that is full ends the broker that has to write to it; a page is dirty for a while."""
 
 import pytest
 
@@ -70,3 +70,14 @@ def test_it_happens_again_in_every_replay():
     assert kept.look("broker-1").state == cluster.look("broker-1").state == "crashed"
     with pytest.raises(ValueError, match="free_bytes=-1"):
         cluster.full_disk(1, free_bytes=-1)
+
+
+@pytest.mark.parametrize("ms, kept", [(29_000, []), (36_000, ["paid"])])
+def test_a_power_loss_takes_an_only_copy_while_it_is_dirty_and_not_later(ms, kept):
+    cluster = Cluster(1, seed=7)
+    cluster.create_topic("receipts", 1, 1)
+    cluster.producer(linger_ms=0).send("receipts", "paid").get()
+    cluster.run(ms=ms)
+    cluster.power_loss(1)
+    cluster.restart(1)
+    assert [record.value for record in cluster.log("receipts-0", 1)] == kept

@@ -1,7 +1,10 @@
 """DelayedFetch and DelayedProduce: each of Kafka's cases that ends a wait."""
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.control_record import ControlRecordType, EndTransactionMarker
+from kafka_internals.record_batch import TRANSACTIONAL, RecordBatch, batches, encode
 from kafka_internals.server.partition import Leaderless
+from kafka_internals.storage.append_origin import AppendOrigin
 from tests.server.test_replica_manager import ORDERS, RETURNS, SIZE, Broker, batch, committed
 
 NEVER_ENOUGH = 10 ** 6
@@ -14,6 +17,12 @@ def woken_by(broker, *names):
                for purgatory in (manager._produces, manager._fetches)
                for effect in purgatory.check_and_complete(name, 10)]
     return [reply.body for reply in broker._replies(effects)]
+
+
+def transactional():
+    """A batch with which producer 7 opens a transaction."""
+    return RecordBatch(encode([(1_000, None, b"mine", ())], producer_id=7, producer_epoch=0,
+                              base_sequence=0, attributes=TRANSACTIONAL))
 
 
 def resign(broker, name=ORDERS):
@@ -68,6 +77,26 @@ def test_case_g_within_one_segment_it_waits_for_its_bytes():
         broker.produce((ORDERS, batch()))
         broker.follow(end)
     assert len(broker.woken[0].partitions[0].records) == 2 * SIZE
+
+
+def test_g_d_11_at_the_last_stable_offset_a_reader_of_committed_data_waits_for_the_marker():
+    broker = committed(1)
+    log = broker.manager.partitions[ORDERS].log
+    log.append_as_leader(transactional(), 0, 0)
+    broker.produce((ORDERS, batch()))                       # after it, by somebody else
+    broker.follow(3)
+    assert (log.last_stable_offset, log.high_watermark, log.log_end_offset) == (1, 3, 3)
+    assert broker.fetch((ORDERS, 1), isolation_level="read_committed") is None
+    (data,) = broker.fetch((ORDERS, 1)).body.partitions     # whoever reads anything waits for none
+    assert (len(list(batches(data.records))), data.last_stable_offset) == (2, 1)
+    marker = EndTransactionMarker(ControlRecordType.ABORT, 0).encode(1_000, 7, 0)
+    log.append_as_leader(RecordBatch(marker), 0, 0, AppendOrigin.COORDINATOR)
+    assert woken_by(broker) == [] and log.last_stable_offset == 1
+    broker.follow(4)                                        # the marker is committed
+    ((data,),) = (body.partitions for body in broker.woken)
+    assert (data.last_stable_offset, data.high_watermark) == (4, 4)
+    assert [one.base_offset for one in batches(data.records)] == [1, 2, 3]
+    assert [one[:2] for one in data.aborted_transactions] == [(7, 1)]
 
 
 def test_g_d_12_a_roll_at_the_end_where_a_fetch_waits_does_not_wake_it():

@@ -82,10 +82,11 @@ class Broker:
         return self.fetch((name, offset), replica_id=2, now_ms=now_ms, max_wait_ms=max_wait_ms)
 
     def fetch(self, *asked, replica_id: int = -1, min_bytes: int = 1, max_bytes: int = 10_000,
-              max_wait_ms: int = 500, partition_max_bytes: int = 10_000, now_ms: int = 0):
+              max_wait_ms: int = 500, partition_max_bytes: int = 10_000, now_ms: int = 0,
+              isolation_level: str = "read_uncommitted"):
         return self.say(FetchRequest(replica_id, max_wait_ms, min_bytes, max_bytes, tuple(
-            FetchPartition(name, offset, 0, partition_max_bytes) for name, offset in asked)),
-            now_ms)
+            FetchPartition(name, offset, 0, partition_max_bytes) for name, offset in asked),
+            isolation_level), now_ms)
 
     def end(self, name=ORDERS) -> int:
         return self.manager.partitions[name].log.log_end_offset

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kafka_internals.sim.disk import PAGE_BYTES, SECTOR_BYTES, Disk, DiskCost
+from kafka_internals.sim.disk import Disk, DiskCost
+from kafka_internals.sim.disk_file import PAGE_BYTES, SECTOR_BYTES
 from kafka_internals.sim.world import World
 
 

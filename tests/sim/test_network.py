@@ -169,8 +169,8 @@ def test_a_process_that_ends_closes_its_connections():
     connection = client.send(server, "request-a.1")
     world.run_to(1_000)
     server.answer(connection, "response-a.1")
-    server.end_life()
     world.network.process_ended(server)
+    server.end_life()
     world.run_to(5_000)
     assert [kind for _, kind, _ in client.seen] == ["response", "disconnected"]
     assert client.send(server, "request-a.2") is not connection
@@ -237,7 +237,69 @@ def test_a_cut_swallows_the_news_that_a_connection_is_gone():
     world, client, server = pair()
     client.send(server, "request-a.1")
     world.network.faults[BACK] = [Cut()]
-    server.end_life()
     world.network.process_ended(server)
+    server.end_life()
     world.run_to(60_000)
     assert client.seen == []
+
+
+def test_behind_a_gap_a_client_does_not_hear_that_its_server_closed_but_its_next_request_is_reset():
+    world, client, server = pair(latency_us=500)
+    connection = client.send(server, "request-a.1")
+    world.network.dropped.add("response-a.1")
+    world.run_to(1_000)
+    server.answer(connection, "response-a.1")
+    world.network.process_ended(server)
+    server.end_life()
+    world.run_to(60_000)
+    assert client.seen == []
+    assert client.send(server, "request-a.2") is connection
+    world.run_to(90_000)
+    assert client.seen == [(61_000, "disconnected", "server")]
+
+
+def test_a_dropped_answer_takes_the_news_behind_it_along():
+    world, client, server = pair(latency_us=500)
+    connection = client.send(server, "request-a.1")
+    world.run_to(1_000)
+    server.answer(connection, "response-a.1")
+    world.network.process_ended(server)
+    server.end_life()
+    assert world.forget("response-a.1")
+    world.run_to(60_000)
+    assert client.seen == []
+
+
+def test_until_it_hears_of_it_a_client_goes_on_sending_on_a_connection_that_its_server_closed():
+    world, client, server = pair(latency_us=500)
+    old = client.send(server, "request-a.1")
+    world.run_to(1_000)
+    world.network.close(old, server)
+    assert client.send(server, "request-a.2") is old
+    world.run_to(1_500)
+    assert client.seen == [(1_500, "disconnected", "server")]
+    new = client.send(server, "request-a.3")
+    world.run_to(60_000)
+    assert new is not old and len(client.seen) == 1 and server.arrived[-1] == "request-a.3"
+
+
+def test_what_comes_of_a_connection_that_its_client_has_closed_is_no_event():
+    world, client, server = pair(latency_us=500)
+    old = client.send(server, "request-a.1")
+    world.run_to(1_000)
+    world.network.close(old, server)
+    world.network.close(old, client)
+    assert client.send(server, "request-a.2") is not old
+    world.run_to(60_000)
+    assert client.seen == []
+
+
+def test_a_client_that_hears_nothing_is_told_in_the_end_by_its_own_machine():
+    world, client, server = pair(latency_us=500)
+    world.network.dropped.add("request-a.1")
+    connection = client.send(server, "request-a.1")
+    world.run_to(900_000_000)
+    assert client.send(server, "request-a.2") is connection and client.seen == []
+    world.run_to(1_000_000_000)
+    assert client.seen == [(924_600_000, "disconnected", "server")] and server.seen == []
+    assert client.send(server, "request-a.3") is not connection

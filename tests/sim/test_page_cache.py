@@ -1,6 +1,7 @@
 """The page cache: what is read from the disk, and what leaves when memory is short."""
 
-from kafka_internals.sim.disk import PAGE_BYTES, Disk, DiskCost
+from kafka_internals.sim.disk import Disk, DiskCost
+from kafka_internals.sim.disk_file import PAGE_BYTES
 
 READ_US = 100
 
@@ -98,3 +99,50 @@ def test_a_file_keeps_its_pages_under_another_name():
     one.drop_caches()
     one.rename("a", "b")
     assert one.sendfile("b", 0, 1) == READ_US
+
+
+def test_what_was_dirty_for_half_a_minute_is_written_back_when_the_flusher_wakes():
+    one = disk()
+    one.now_ms = 1_000
+    one.append("log", b"x" * PAGE_BYTES)
+    one.now_ms = 34_999
+    assert states(one, "log") == "d"
+    one.now_ms = 35_000                                     # 31 s would do; it wakes every 5 s
+    assert states(one, "log") == "f"
+
+
+def test_what_is_written_after_that_has_its_own_half_minute():
+    one = disk()
+    one.append("log", b"x" * PAGE_BYTES)
+    one.now_ms = 40_000
+    one.append("log", b"y" * PAGE_BYTES)
+    assert states(one, "log") == "fd"
+    one.now_ms = 69_999
+    assert states(one, "log") == "fd"
+    one.write("log", 10, b"again")                          # begins no half minute anew
+    one.now_ms = 70_000
+    assert states(one, "log") == "ff"
+
+
+def test_a_file_that_is_written_all_the_time_is_written_back_all_the_same():
+    one = disk()
+    for one.now_ms in range(0, 60_001, 1_000):
+        one.append("log", b"x" * PAGE_BYTES)
+    assert states(one, "log") == "f" * 60 + "d"
+
+
+def test_a_power_loss_takes_nothing_that_was_written_back():
+    one = disk()
+    one.append("log", b"x" * PAGE_BYTES)
+    one.now_ms = 30_000
+    one.append("log", b"y" * PAGE_BYTES)
+    one.power_loss()                                        # the dice of this disk save nothing
+    assert one.read("log") == b"x" * PAGE_BYTES
+
+
+def test_where_memory_is_short_what_was_written_back_may_be_evicted():
+    one = disk(pages=2)
+    one.append("old", b"x" * 2 * PAGE_BYTES)
+    one.now_ms = 30_000
+    flushed(one, "new", 1)
+    assert states(one, "old") == "ef"

@@ -22,7 +22,8 @@ class Machine(Node):
     def _note(self, kind):
         def note(payload):
             about = payload[1].id if kind in (REQUEST, RESPONSE) else payload
-            about = payload[0].server.name if kind == DISCONNECTED else about
+            if kind == DISCONNECTED:
+                about, payload[0].open = payload[0].server.name, False
             self.seen.append((self.world.now_us, kind, about))
         return note
 

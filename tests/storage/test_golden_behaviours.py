@@ -1,4 +1,4 @@
-"""Golden behaviours of whole logs, retention and loading, and which test bears which id."""
+"""Golden behaviours of whole logs, retention and loading, and that each id has its test."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.storage.segments import batch
 NAME = TopicPartition("orders", 0)
 SMALL = {"internal.segment.bytes": 400, "index.interval.bytes": 100, "segment.index.bytes": 240}
 BORNE = [f"G-A-{n}" for n in (*range(1, 10), 13)] + [f"G-B-{n}" for n in range(1, 17)] + \
-    [f"G-C-{n}" for n in range(2, 6)]
+    [f"G-C-{n}" for n in range(1, 15)] + [f"G-D-{n}" for n in range(1, 13)]
 
 
 @pytest.fixture
@@ -129,5 +129,5 @@ def _ids() -> set[str]:
 
 
 @pytest.mark.parametrize("id", BORNE)
-def test_every_golden_behaviour_of_the_log_has_a_test_with_its_id(id):
+def test_every_golden_behaviour_of_logs_clients_and_requests_has_a_test_with_its_id(id):
     assert id in _ids()

@@ -90,8 +90,8 @@ Object.assign(Player.prototype, {
   buildRail() {
     const rail = make("aside", "ki-rail", null, { "aria-label": "About this step" });
     const panel = make("section", "ki-panel ki-panel-why"), tabs = make("div", "ki-tabs");
-    const names = { ...(this.film.fork ? { difference: "Difference" } : {}), why: "Why?",
-                    inspect: "Inspect" };
+    const names = { ...(this.film.fork ? { difference: "Difference" } : {}),
+                    ...(this.film.timeless ? {} : { why: "Why?" }), inspect: "Inspect" };
     this.tabs = {};
     for (const name in names) {
       this.tabs[name] = button("ki-tab", "", () => this.open(name), names[name]);
@@ -102,7 +102,9 @@ Object.assign(Player.prototype, {
     const asked = this.film.fork || this.film.changes.length;      // else there is no "why?"
     this.tab = asked ? Object.keys(names)[0] : "inspect";
     this.body = make("div", "ki-panel-body", null, { "data-lm-suppress-shortcuts": true });
-    panel.append(tabs, this.body);
+    this.strip = make("div", "ki-inside");
+    this.strip.hidden = true;
+    panel.append(tabs, this.strip, this.body);
     this.log = new EventLog(this.film, event => this.seek(event));
     const events = make("section", "ki-panel ki-panel-log");
     events.append(heading("Events", `${this.film.events.length} in this film`), this.log.el);
@@ -130,7 +132,8 @@ Object.assign(Player.prototype, {
     this.helpBox = make("div", "ki-help", null, { role: "dialog", "aria-label": "Keys" });
     this.helpBox.hidden = true;
     const list = make("dl");
-    const idle = { s: !this.save, b: this.film.whose.length < 2 };
+    const idle = { s: !this.save, b: this.film.whose.length < 2, w: this.film.timeless,
+                   Esc: !this.exit && !this.film.inside };
     for (const [key, means] of KEYS.filter(([name]) => !idle[name]))
       list.append(make("dt", "", key), make("dd", "", means));
     this.helpBox.append(heading("Keys"), list,

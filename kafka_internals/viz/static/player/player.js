@@ -6,13 +6,14 @@ const KEYS = [
   ["Page keys", "ten steps"], ["[ ]", "mark of the same kind before, after"],
   [", .", "slower, faster"], ["w", "why"], ["i", "inspect"], ["l", "events"],
   ["b", "truth, or what a node believes"], ["s", "save as a file"], ["?", "this list"],
-  ["Tab", "leave the player"],
+  ["Esc", "back, out of a picture"], ["Tab", "leave the player"],
 ];
 
 class Player {
-  constructor(root, film, { card, save, event }) {
+  constructor(root, film, { card, save, event, leave }) {
     Object.assign(this, { root, film, card, save, whose: "truth", playing: false, speed: 1,
-                          question: null, pick: "", cursor: 0, timer: 0 });
+                          question: null, pick: "", cursor: 0, timer: 0, chosen: "", same: "",
+                          exit: leave });
     this.reduced = matchMedia("(prefers-reduced-motion: reduce)");
     this.reel = film.reel("truth");
     this.build();
@@ -100,10 +101,11 @@ class Player {
       this.tabs[name].setAttribute("aria-pressed", name === this.tab);
     const { event } = reel.frames[cursor], asked = this.question ?? this.newest(scene, event);
     this.why = asked && new Why(this.film, ...asked, event);
+    this.follow(scene);
     if (this.tab === "why") this.drawWhy();
     else if (this.tab === "inspect")
       drawInspect(this.body, this.film.details[scene.get(this.pick)?.i], scene, this.pick,
-                  key => this.choose(key), key => this.ask(scene.get(key).a));
+                  key => this.choose(key, true), key => this.ask(key));
     else drawDifference(this.body, reel, cursor);
   }
 
@@ -135,22 +137,27 @@ class Player {
     if (this.resting && !this.playing) this.annotate();
   }
 
-  ask(pair) {
-    this.question = pair;
+  ask(key) {
+    this.select(key);
+    this.question = this.reel.scenes[this.cursor].get(key).a;
     this.focusPanel("why");
   }
 
-  choose(key) {
+  // `listed`: in the inspector's list, which is drawn anew: the keyboard goes on from there.
+  choose(key, listed = false) {
     const shape = this.reel.scenes[this.cursor].get(key);
     if (!shape) return;
+    this.select(key);
     this.pick = shape.i ? key : this.pick;
     this.question = shape.a ?? this.question;
     this.open(shape.i && (this.tab === "inspect" || !shape.a) ? "inspect" : "why");
+    if (listed) (this.strip.querySelector("button") ??
+      this.body.querySelector("[aria-pressed=true]"))?.focus();
   }
 
   // -- keyboard and pointer ----------------------------------------------------------------------
   actions() {
-    return {
+    return this.inner ? { Escape: () => this.leave() } : {
       " ": () => this.play(), ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1),
       Home: () => this.go(0), End: () => this.go(this.reel.last),
       PageDown: () => this.go(this.cursor + 10), PageUp: () => this.go(this.cursor - 10),
@@ -160,11 +167,15 @@ class Player {
       w: () => this.focusPanel("why"), i: () => this.focusPanel("inspect"),
       l: () => this.log.enter(),
       b: () => this.nextBelief(), s: () => this.saveAs(), "?": () => this.help(),
-      Escape: () => this.help(false),
+      Escape: () => this.helpBox.hidden ? this.exit?.() : this.help(false),
     };
   }
 
-  focusPanel(tab) { this.open(tab); this.tabs[tab].focus(); }
+  focusPanel(tab) {
+    if (!this.tabs[tab]) return;
+    this.open(tab);
+    this.tabs[tab].focus();
+  }
 
   nextBelief() {
     const all = this.film.whose;
@@ -194,6 +205,8 @@ class Player {
   listen() {
     this.onKey = e => this.key(e);
     this.root.addEventListener("keydown", this.onKey);
+    this.onPicked = e => this.hear(e);
+    document.addEventListener(PICKED, this.onPicked);
     this.stages.addEventListener("click", e => {
       const key = e.target.closest?.("[data-key]")?.dataset.key;
       if (key) this.choose(key);
@@ -237,6 +250,8 @@ class Player {
     clearTimeout(this.timer);
     this.theatre.stop();
     this.resize.disconnect();
+    this.inner?.destroy();
+    document.removeEventListener(PICKED, this.onPicked);
     this.root.removeEventListener("keydown", this.onKey);
   }
 }

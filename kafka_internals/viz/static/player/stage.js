@@ -38,8 +38,14 @@ class Actor {
   flush() {
     if (this.newText != null) this.el.textContent = this.newText;
     if (this.newLook != null)
-      this.el.setAttribute("class", this.newLook + (this.el.dataset.key ? " ki-pick" : ""));
+      this.el.setAttribute("class", this.newLook + (this.el.dataset.key ? " ki-pick" : "") +
+                           (this.same ? " ki-same" : ""));
     this.newText = this.newLook = null;
+  }
+
+  mark(same) {
+    this.same = same;
+    this.el.classList.toggle("ki-same", same);
   }
 
   put(name, value) {
@@ -77,6 +83,7 @@ class Theatre {
     this.leaving = [];
     this.tween = null;
     this.frame = 0;
+    this.same = this.chosen = "";
   }
 
   layer(stage, z) {
@@ -130,6 +137,7 @@ class Theatre {
       const actor = this.actors.get(key);
       if (move && ms) moves.push(move);
       else if (known) Object.assign(actor.v, target(shape));
+      this.ring(key, actor);
       actor.write();
     }
     return moves;
@@ -226,6 +234,17 @@ class Theatre {
       else whole.box = [0, 1, 2, 3].map(i => Math[i < 2 ? "min" : "max"](whole.box[i], box[i]));
     }
     return found;
+  }
+
+  // What was picked, wherever it is: every shape of the same identity.
+  mark(same, chosen) {
+    Object.assign(this, { same, chosen });
+    for (const [key, actor] of this.actors) this.ring(key, actor);
+  }
+
+  ring(key, actor) {
+    if (actor.shape.k === "rect")
+      actor.mark(key === this.chosen || alike(identityOf(actor.shape), this.same));
   }
 
   highlight(pairs, lane) {
