@@ -25,6 +25,13 @@ _HOME = {                                         # what you use first stands fi
     "two_futures":      "viz.futures",            # two runs side by side on one clock
     "sandbox":          "course.sandbox",         # a live cluster to load and to break
     "byte_bench":       "course.byte_bench",      # one byte of a file, changed by hand
+    "sweep":            "course.measurements",    # one setting, many small runs
+    "depths":           "course.measurements",    # a broker's queue and threads over time
+    "read_back":        "course.measurements",    # a reader far behind, and at the tail
+    "sweep_chart":      "viz.quantities",         # latency, throughput and requests
+    "depth_chart":      "viz.quantities",
+    "read_chart":       "viz.quantities",
+    "CostTable":        "viz.quantities",         # what each task takes, and why
     "legend":           "course.legend",          # how everything looks
     "why_graph":        "viz.topology",           # the causes behind a value, as a graph
     "module_map":       "viz.topology",           # the course's modules, and what builds on what

@@ -11,20 +11,53 @@ from kafka_internals.sim.disk import DiskCost
 
 
 class CostModel(NamedTuple):
-    """Microseconds a task takes; a name ending in `per_kib` counts each full KiB of records."""
+    """Microseconds a task takes; a name ending in `per_kib` counts each full KiB of records.
 
-    network_receive_us: int = 15     # read one request off a socket and parse it
-    network_send_us: int = 10        # write one response to a socket (sendfile: no copy)
-    handle_us: int = 40              # one request in a handler thread, without its records
-    validate_us_per_kib: int = 20    # LogValidator and CRC over produced records
-    fetcher_us: int = 30             # a follower takes one fetch response and appends
+    `REASONS` says what each is for.
+    """
+
+    network_receive_us: int = 15
+    network_send_us: int = 10
+    handle_us: int = 40
+    validate_us_per_kib: int = 20
+    fetcher_us: int = 30
     disk: DiskCost = DiskCost()
-    tls_us_per_kib: int = 2          # copy into the process and encrypt, or decrypt: 500 MB/s
-    tls_handshake_us: int = 1000     # sign and agree on keys, once a connection
+    tls_us_per_kib: int = 2
+    tls_handshake_us: int = 1000
+
+    def rows(self) -> tuple["CostRow", ...]:
+        """The whole table: each task, what it takes, and why so much."""
+        values = self._asdict() | self.disk._asdict()
+        return tuple(CostRow(what, values[name], unit, reason)
+                     for name, (what, unit, reason) in REASONS.items())
 
     def described(self) -> str:
         """One line to show beside a figure that depends on these times."""
-        return (f"cost model: receive {self.network_receive_us} us, handle {self.handle_us} us, "
-                f"validate {self.validate_us_per_kib} us/KiB, send {self.network_send_us} us, "
-                f"append {self.disk.write_us} us, flush {self.disk.flush_us} us, read "
-                f"{self.disk.read_us} us, TLS {self.tls_us_per_kib} us/KiB")
+        return "cost model: " + ", ".join(f"{one.what} {one.value} {one.unit}"
+                                          for one in self.rows() if one.what in TOLD)
+
+
+class CostRow(NamedTuple):
+    """One task: what it is called, its cost in its unit, and the reason."""
+
+    what: str
+    value: int
+    unit: str
+    reason: str
+
+
+REASONS = {
+    "network_receive_us": ("receive", "us", "read one request off a socket and parse it"),
+    "handle_us": ("handle", "us", "one request in a handler thread, without its records"),
+    "validate_us_per_kib": ("validate", "us/KiB", "the checksum and a look at each "
+                                                  "produced record: about 50 MB/s"),
+    "network_send_us": ("send", "us", "hand one answer to a socket; records go by sendfile, "
+                                      "without a copy"),
+    "fetcher_us": ("fetcher", "us", "a follower takes one answer and appends what it brought"),
+    "write_us": ("append", "us", "one write into the page cache"),
+    "write_us_per_kib": ("copy", "us/KiB", "what such a write copies, about 1 GB/s"),
+    "flush_us": ("flush", "us", "an fsync of an SSD without a battery"),
+    "read_us": ("read", "us", "one read of an SSD, up to the 128 KiB that the system reads ahead"),
+    "tls_us_per_kib": ("TLS", "us/KiB", "copy into the process and encrypt, or decrypt: 500 MB/s"),
+    "tls_handshake_us": ("handshake", "us", "sign and agree on keys, once a connection")}
+TOLD = ("receive", "handle", "validate", "send", "append", "flush", "read", "TLS")

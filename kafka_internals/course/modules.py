@@ -29,7 +29,7 @@ MODULES = (
            "What is a topic really, and what does a key decide?", ("00",)),
     Module("02", "02_inside_the_broker", "Inside the broker",
            "What happens to one produce request and one fetch request, down to the bytes on disk?",
-           ("01",)),
+           ("01",), True, 8),
     Module("03", "03_replication", "Replication",
            "When is a record safe, and how do replicas that disagree come to agree?", ("02",)),
     Module("04", "04_control_plane", "Control plane",

@@ -33,8 +33,10 @@ from kafka_internals.storage.log_segment import LogSegment
 
 LAST, MIDDLE = "a flipped byte in the last batch", "a flipped byte in the middle"
 AHEAD, HOLE, TORN = "an index ahead of its log", "a hole", "a torn batch"
+HEADER = "a torn header"
 CLEAN, PAGE = "a clean end", "a torn page"
-KINDS = (CLEAN, TORN, PAGE, LAST, AHEAD, HOLE, MIDDLE)
+KINDS = (CLEAN, TORN, HEADER, PAGE, LAST, AHEAD, HOLE, MIDDLE)
+CUTS = (LAST, MIDDLE, TORN, HEADER)          # what is made by hand; the others, power losses
 BATCHES = range(2, 9)                       # one case of each kind for each of these lengths
 INTERVAL_BYTES, INDEX_BYTES = 1024, 800     # small, so that a small log has an index
 CRC_AT = SPANS["crc"][0]
@@ -51,7 +53,8 @@ def recover(log_bytes, index_bytes):
         position = end
     return position
 '''
-PRAISE = "The broker would keep exactly these bytes, and fetch the rest from its leader."
+PRAISE = ("The broker would keep exactly these bytes, and fetch the rest from its leader. The "
+          "index was of no help: it may be ahead of the log.")
 
 
 def batch_header(log_bytes: bytes, position: int = 0) -> BatchHeader:
@@ -109,6 +112,8 @@ def _accident(kind: str, disk: Disk, segment: LogSegment, draw: Callable[[int], 
                                          1 << draw(8)))
     elif kind == TORN:                      # the process died within a write
         disk.truncate(log, disk.size(log) - 1 - draw(120))
+    elif kind == HEADER:                    # so few bytes of the last batch that none can read it
+        disk.truncate(log, stored[-1].position + 1 + draw(RECORD_BATCH_OVERHEAD - 1))
     else:
         if kind == AHEAD:
             disk.flush(segment.file(OFFSET_INDEX))      # the system happened to write it back
@@ -140,7 +145,7 @@ def crashed(kind: str, batches: int, seed: int) -> Crashed | None:
     again = LogSegment(disk, "orders-0", 0, now_ms=0, max_index_bytes=INDEX_BYTES)
     again.recover(_NoProducers())
     one = Crashed(kind, written, found, index, spans, again.size)
-    return one if found and kind in (LAST, MIDDLE, TORN, _kind_of(one)) else None
+    return one if found and kind in (*CUTS, _kind_of(one)) else None
 
 
 def _cases() -> Iterator[Case]:

@@ -21,7 +21,7 @@ class DelayedFetch(DelayedOperation):
 
     def __init__(self, request: Any, deadline_ms: int, manager: Any) -> None:
         super().__init__(request, deadline_ms)
-        self._manager = manager
+        self._manager, self.min_bytes = manager, request.body.min_bytes
         self._by_replica = request.body.replica_id >= 0
         self._segments = [manager.partitions[asked.partition].log.segment_base_of(
             asked.fetch_offset) for asked in request.body.partitions]

@@ -24,19 +24,24 @@ RULE = "DelayedOperation: completed once, by its condition or by its deadline"
 
 
 class DelayedOperationSnapshot(NamedTuple):
-    """One parked operation: whose request it is, its state and what it waits for."""
+    """One parked operation: whose request it is, its state and what it waits for.
+
+    A fetch waits for any of `waits`, and then for `min_bytes` in all.
+    """
 
     request: str
     kind: str
     state: str
     deadline_ms: int
     waits: tuple[Wait, ...]
+    min_bytes: int = 0
 
 
 class DelayedOperation:
     """A request that is parked. Subclasses say when it can complete and what it answers then."""
 
     kind = "DelayedOperation"
+    min_bytes = 0
 
     def __init__(self, request: Any, deadline_ms: int) -> None:
         self.request, self.deadline_ms = request, deadline_ms
@@ -67,7 +72,7 @@ class DelayedOperation:
     def snapshot(self) -> DelayedOperationSnapshot:
         """Frozen."""
         return DelayedOperationSnapshot(self.request.id, self.kind, self.state, self.deadline_ms,
-                                        self.waits())
+                                        self.waits(), self.min_bytes)
 
 
 class DelayedOperationPurgatory:

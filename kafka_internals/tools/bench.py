@@ -267,12 +267,30 @@ def start() -> Iterator[Figure]:
     yield Figure("from kafka_internals import Cluster", statistics.median(all_of_it) - plain, "ms")
 
 
+SECONDS = {"00_start_here": 8}
+
+
 def notebook() -> Iterator[Figure]:
-    """Executing the first notebook, kernel start included."""
+    """Executing each notebook, kernel start included, and the largest film in it."""
+    from kafka_internals.tools import bench_films
     from kafka_internals.tools.notebooks import course, executed
 
-    yield Figure("notebook 00 executes", median(lambda: seconds(lambda: executed(course()[0])), 3),
-                 "s", most=8, note="kernel start included")
+    for path in course():
+        took_s = median(lambda path=path: seconds(lambda: executed(path)), 3)
+        yield Figure(f"notebook {path.stem} executes", took_s, "s",
+                     most=SECONDS.get(path.stem, 10), note="kernel start included")
+        yield Figure("its largest film", max(bench_films.film_sizes(path)) / 1e3, "kB", most=300)
+
+
+def sweep() -> Iterator[Figure]:
+    """The runs behind module 2's charts."""
+    from kafka_internals.course.measurements import sweep
+
+    def forty() -> None:
+        sweep("linger_ms", range(10))
+        sweep("batch_size", range(100, 1_100, 100))
+
+    yield Figure("a sweep of 40 runs", median(lambda: seconds(forty), 3), "s", most=5)
 
 
 def schedules(count: int = 20_000) -> Iterator[Figure]:
@@ -294,6 +312,7 @@ MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
     "bytes": (kafka_python, aiokafka, carry), "log": (log,),
     "directory": (directory,), "engine": (engine,),
     "fork": (fork,), "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
+    "sweep": (sweep,),
     "player": (bench_player.figures,), "schedules": (schedules,), "fuzz": (bench_fuzz.figures,)}
 
 

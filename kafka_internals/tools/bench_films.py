@@ -6,13 +6,19 @@ use today: ipywidgets' Play with an HTML widget that gets each frame's SVG from 
 a matplotlib figure that is drawn anew (`%matplotlib inline` in an Output).
 """
 
+import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.sim.world import World
 from kafka_internals.viz import encode, svg
 from kafka_internals.viz.film import still
+from kafka_internals.viz.player import Player
 from kafka_internals.viz.replica_view import replica_view
 from kafka_internals.viz.scene import Scene
 
@@ -74,6 +80,23 @@ def orders(frames: int) -> Cluster:
     cluster = _run(frames * 2)
     taken = replica_view.data(cluster, "orders-0")["frames"]["truth"]
     return cluster.again(upto=taken[frames - 1]["event"])
+
+
+def film_sizes(notebook: Path) -> list[int]:
+    """Bytes of every film that a notebook's cells make, packed; they are run in this process."""
+    sizes: list[int] = []
+    made = Player.__init__
+
+    def noted(player: Player, *args: Any, **options: Any) -> None:
+        made(player, *args, **options)
+        sizes.append(len(player.film))
+
+    names: dict[str, Any] = {}
+    with patch.object(Player, "__init__", noted), redirect_stdout(StringIO()):
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+    return sizes
 
 
 # -- the peers, in the kernel ----------------------------------------------------------------------

@@ -6,6 +6,7 @@ mathematics.
 """
 
 import io
+import re
 from typing import Any
 
 from kafka_internals.viz.svg import plain
@@ -32,15 +33,24 @@ class Chart:
         return {"image/svg+xml": self.svg, "text/plain": repr(self)}
 
 
-def drawn(draw: Any, sentence: str, *, size: tuple[float, float]) -> Chart:
-    """Call `draw(axes)` on a fresh figure of `size` inches and keep it as SVG."""
+def drawn(draw: Any, sentence: str, *, size: tuple[float, float], columns: int = 1) -> Chart:
+    """Call `draw(axes)` on a fresh figure of `size` inches and keep it as SVG.
+
+    With several `columns` it is given an axes for each.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
+        draw(figure.subplots(ncols=columns))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return Chart(text[text.index("<svg"):], sentence)
+    return Chart(_fluid(text[text.index("<svg"):]), sentence)
+
+
+def _fluid(svg: str) -> str:
+    """A figure that shrinks with the column it stands in, and grows no larger than it was drawn."""
+    return re.sub(r'width="([\d.]+)pt" height="[\d.]+pt"',
+                  r'width="100%" style="max-width:\1pt"', svg, count=1)

@@ -80,6 +80,9 @@ def _say(look: Look, broker: int, files: list) -> str:
             if change.new == "without power":
                 return (f"Broker {broker} has lost power: what had not reached its disk is gone, "
                         f"but for pages that happened to be written back.")
+            if change.new == "running" and change.old != "paused":
+                held = "its disk" if change.old == "without power" else "its page cache and disk"
+                return f"Broker {broker} begins again with what {held} held."
             if change.new == "crashed":
                 return f"The process of broker {broker} has died. Its page cache is still there."
     dirty = sum(page == "dirty" for one in files for page in one.pages)

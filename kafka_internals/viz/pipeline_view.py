@@ -157,25 +157,35 @@ def _handler(number: int) -> Place:
 
 def _purgatory(scene: Scene, path: Any) -> None:
     scene.bay("purgatory", BAY_X, TOP, BAY_W, BOTTOM - TOP)
-    for at, one in enumerate(path.purgatory[:PARKED]):
+    parked = _parked(path)
+    for at, one in enumerate(parked[:PARKED]):
         left_ms = one.deadline_ms - path.now_us / 1000
         since_ms = next((each.since_us for each in path.requests if each.request == one.request),
                         path.now_us) / 1000
         share = max(0.0, min(1.0, left_ms / max(1.0, one.deadline_ms - since_ms)))
         scene.parked(f"parked/{one.request}", BAY_X + 12, TOP + 17 + at * PARKED_H, BAY_W - 24,
-                     condition(one.waits), f"{_time(left_ms)} left", round(share, 2),
+                     condition(one), f"{_time(left_ms)} left", round(share, 2),
                      ask=(one.request, "station"))
-    if (more := len(path.purgatory) - PARKED) > 0:
+    if (more := len(parked) - PARKED) > 0:
         scene.text("purgatory/more", BAY_X + BAY_W - 12, BOTTOM + 16, f"{more} more wait",
                    "s12 faint right")
 
 
-def condition(waits: tuple) -> str:
+def _parked(path: Any) -> list:
+    """The operations whose requests are there: one that a handler still has is on its way."""
+    elsewhere = {one.request for one in path.requests if one.station != "purgatory"}
+    return [one for one in path.purgatory if one.request not in elsewhere]
+
+
+def condition(parked: Any) -> str:
     """What a parked request waits for, as short as a bay is narrow."""
+    waits = parked.waits
     if not waits:
         return "its condition holds"
     one, words = waits[0], {"high_watermark": "HW", "log_end_offset": "LEO"}
     more = f", {len(waits)} logs" if len(waits) > 1 else ""
+    if parked.min_bytes > 1:
+        return f"{parked.min_bytes:,} bytes{more}"
     return f"{words.get(one.of, one.of)} of {one.subject.partition('@')[0]} ≥ {one.needs}{more}"
 
 
@@ -212,7 +222,7 @@ def _place(path: Any, request: Any) -> Place | None:
     """Where a token stands; None where there are too many to draw them all."""
     station, _, number = request.station.partition(",")[0].rpartition(" ")
     if request.station == "purgatory":
-        at = _index(path.purgatory, request.request, PARKED)
+        at = _index(_parked(path), request.request)
         return Place(BAY_X + 32, TOP + 14 + (at - 1) * PARKED_H) if at else None
     if request.station == "request queue":
         at = path.queue.index(request.request)
@@ -223,9 +233,9 @@ def _place(path: Any, request: Any) -> Place | None:
     return _at_network_thread(path, request, station, number)
 
 
-def _index(parked: tuple, request: str, most: int) -> int:
-    """Which of the first `most` operations is the request's, from 1; 0 where it is none."""
-    return next((at for at, one in enumerate(parked[:most], 1) if one.request == request), 0)
+def _index(parked: list, request: str) -> int:
+    """Which of the operations that are drawn is the request's, from 1; 0 where it is none."""
+    return next((at for at, one in enumerate(parked[:PARKED], 1) if one.request == request), 0)
 
 
 def _at_network_thread(path: Any, request: Any, station: str, number: str) -> Place | None:
@@ -241,7 +251,7 @@ def _at_network_thread(path: Any, request: Any, station: str, number: str) -> Pl
             if each.connection == request.connection and request.station == "socket":
                 first = next((r.request for r in path.requests if r.station == "socket"
                               and r.connection in {c.connection for c in one.connections}), None)
-                return Place(ACCEPTOR_X - 26, _lane(one.number) - 6) \
+                return Place(ACCEPTOR_X - 22, _lane(one.number) - 6) \
                     if first == request.request else None
     return None
 
