@@ -18,7 +18,9 @@ _HOME = {                                         # what you use first stands fi
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
     "pipeline_view":    "viz.pipeline_view",      # a broker's threads, queues and purgatory
     "accumulator_view": "viz.accumulator_view",   # a producer's batches, and what is on its way
+    "strips_view":      "viz.strips_view",        # a topic's partitions: keys, offsets, positions
     "page_cache_view":  "viz.page_cache_view",    # what a power loss could take
+    "layer_map":        "viz.layer_map",          # what stores, what computes
     "byte_view":        "viz.byte_view",          # a file byte by byte: byte_view(dump(content))
     "changed_byte_view": "viz.byte_view",         # one byte before and after: of changed(...)
     "segment_view":     "viz.segment_view",       # how an offset is found: of look_up(log, 17)

@@ -57,6 +57,7 @@ class ConsumerSnapshot(NamedTuple):
     """
 
     topics: tuple[str, ...]
+    partition_counts: tuple[tuple[str, int], ...]
     assignment: tuple[TopicPartition, ...]
     position: tuple[tuple[TopicPartition, int | None], ...]
     fetch_position: tuple[tuple[TopicPartition, int | None], ...]
@@ -301,7 +302,8 @@ class KafkaConsumer:
         """Frozen."""
         subscriptions, fetcher = self._subscriptions, self._fetcher
         return ConsumerSnapshot(
-            self.network.topics, self.assignment, subscriptions.each("position"),
+            self.network.topics, tuple(self.network.partition_counts.items()), self.assignment,
+            subscriptions.each("position"),
             tuple((name, fetcher.position(name)) for name in self.assignment),
             tuple((name, fetcher.buffered(name)) for name in self.assignment),
             subscriptions.each("high_watermark"), self.paused,

@@ -43,6 +43,7 @@ Partitioner = Callable[[str, bytes | None, bytes | None, int], int]
 class ProducerSnapshot(NamedTuple):
     """What a producer holds. All pairs are (partition, topic or batch id; value).
 
+    `partition_counts` is what it was told last: keyed records go by that, be it old or not.
     `accumulator` counts the records that wait, `in_flight` the batches that are on their way,
     `batch_state` says "open", "full", "in flight", "back-off" or "given up" of each batch that
     holds memory, `batches` tells everything about them. `sticky` is the partition that keyless
@@ -52,6 +53,7 @@ class ProducerSnapshot(NamedTuple):
     """
 
     topics: tuple[str, ...]
+    partition_counts: tuple[tuple[str, int], ...]
     leader: tuple[tuple[TopicPartition, int], ...]
     accumulator: tuple[tuple[TopicPartition, int], ...]
     in_flight: tuple[tuple[TopicPartition, int], ...]
@@ -170,7 +172,9 @@ class KafkaProducer:
         memory = (available,) if waited else (
             (*available, needed),) if short_before < needed and len(record.batch.records) == 1 \
             else ()
-        return self._joined(record, old, memory), None
+        counted = (self.client_id, f"partition_counts.{record.topic}")
+        by_count = (counted,) if number is not None and record.partition is None else ()
+        return self._joined(record, old, (*by_count, *memory), counted), None
 
     def _ensure_valid_size(self, record: ProducerRecord) -> None:
         size = size_upper_bound(record.key, record.value, record.headers)
@@ -211,11 +215,12 @@ class KafkaProducer:
         return [Changed(self.client_id, name, old, new, MEMORY_RULE, reads)
                 for name, old, new in now if old != new]
 
-    def _joined(self, record: ProducerRecord, before: tuple, waited: tuple) -> list[Changed]:
+    def _joined(self, record: ProducerRecord, before: tuple, also: tuple,
+                counted: tuple[str, str]) -> list[Changed]:
         """Everything that changed when a record joined a batch."""
         partition = record.placed
         count = self.accumulator.waiting(partition)
-        reads = ((record.subject, "state"), (self.client_id, f"leader.{partition}"), *waited)
+        reads = ((record.subject, "state"), (self.client_id, f"leader.{partition}"), *also)
         changes = [Changed(record.subject, "partition", None, partition, PLACE_RULE, reads),
                    Changed(self.client_id, f"accumulator.{partition}", count - 1, count, JOIN_RULE,
                            reads)]
@@ -230,7 +235,7 @@ class KafkaProducer:
             load = tuple((self.client_id, f"accumulator.{name}")
                          for name in self.accumulator.queues if sticky.uses_load)
             changes.append(Changed(self.client_id, f"sticky.{record.topic}", before[1],
-                                   sticky.partition, STICKY_RULE, reads + load))
+                                   sticky.partition, STICKY_RULE, (*reads, counted, *load)))
         return changes
 
     def _closed(self, reads: tuple) -> list[Changed]:
@@ -309,7 +314,7 @@ class KafkaProducer:
         pool = accumulator.pool.snapshot()
         identity = (-1, -1) if transactions is None else transactions.producer
         return ProducerSnapshot(
-            self.network.topics,
+            self.network.topics, tuple(self.network.partition_counts.items()),
             tuple((name, known.leader) for name, known in self.network.leaders.items()),
             tuple((name, accumulator.waiting(name)) for name in accumulator.queues),
             tuple((name, len(flying)) for name, flying in self.sender.in_flight.items()),

@@ -245,10 +245,8 @@ class NetworkClient:
         self._metadata_old_ms = now_ms + self._config["metadata.max.age.ms"]
         self.brokers = body.brokers
         self.unknown_topics = set(body.unknown_topics)
-        changes = []
+        changes = self._count(reads, body)
         for told in body.partitions:
-            counted = self.partition_counts.get(told.partition.topic, 0)
-            self.partition_counts[told.partition.topic] = max(counted, told.partition.partition + 1)
             old, new = self.leaders.get(told.partition), Leadership(told.leader, told.leader_epoch)
             if old != new:
                 self.leaders[told.partition] = new
@@ -261,6 +259,15 @@ class NetworkClient:
         if self.unknown_topics or any(told.leader < 0 for told in body.partitions):
             self.want_metadata(reads)
         return changes
+
+    def _count(self, reads: tuple, body: MetadataResponse) -> list[Changed]:
+        """A topic may have more partitions than before, never fewer."""
+        told = {topic: number + 1 for (topic, number), *_ in sorted(body.partitions)}
+        old = {topic: self.partition_counts.get(topic, 0) for topic in told}
+        grown = [topic for topic, count in told.items() if count > old[topic]]
+        self.partition_counts |= {topic: told[topic] for topic in grown}
+        return [Changed(self.client_id, f"partition_counts.{topic}", old[topic] or None,
+                        told[topic], METADATA_RULE, reads) for topic in grown]
 
     def led_by(self, broker: int) -> list[TopicPartition]:
         """The partitions that this client knows to be led by the broker."""

@@ -14,7 +14,7 @@ RECEIPT_RULE = "a record is answered with its batch"
 
 
 class ReceiptSnapshot(NamedTuple):
-    """One record's way, from "waiting" to "acknowledged" or "failed".
+    """One record, and its way from "waiting" to "acknowledged" or "failed".
 
     `called_ms` is when its `send()` began to block; None where it did not, or has not yet.
     """
@@ -26,6 +26,9 @@ class ReceiptSnapshot(NamedTuple):
     called_ms: int | None
     batch: str | None
     waits: tuple[Wait, ...]
+    topic: str
+    key: bytes | None
+    value: bytes | None
 
 
 class ProducerRecord:
@@ -72,4 +75,5 @@ class ProducerRecord:
         """Frozen."""
         return ReceiptSnapshot(self.state, self.placed, self.offset,
                                self.error and name_of(self.error), self.called_ms,
-                               self.batch and self.batch.id, waits)
+                               self.batch and self.batch.id, waits, self.topic, self.key,
+                               self.value)

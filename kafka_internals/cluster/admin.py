@@ -22,6 +22,17 @@ class Admin:
                       replication_factor=replication_factor, configs=given)
         return Topic(self, name)
 
+    def create_partitions(self, topic: Any, total_count: int) -> None:
+        """Let a topic have `total_count` partitions; records that are there stay where they are.
+
+        A client learns of it with its next metadata: at the latest after `metadata.max.age.ms`,
+        and places records among the old ones until then. Errors: UnknownTopicOrPartitionException,
+        InvalidPartitionsException where it would not be an increase.
+        """
+        name = getattr(topic, "name", topic)
+        checks.more_partitions(self.machine, name, total_count)
+        self._command("create_partitions", topic=name, total_count=total_count)
+
     def alter_client_quotas(self, client_id: Any, configs: dict[str, float | None]) -> None:
         """Set quotas of a client.id, or of every client without one of its own (None).
 

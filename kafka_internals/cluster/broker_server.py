@@ -25,6 +25,7 @@ from kafka_internals.sim.world import DISCONNECTED, REQUEST, RESPONSE, TICK, Nod
 
 FETCHER_DONE = "fetcher thread"
 FETCHER = "fetcher"
+TOPICS_RULE = "a broker has the partitions of its metadata image (KIP-500)"
 STATE_RULE = "a command of the learner"
 DISK_RULE = "a broker whose only log directory fails halts"
 
@@ -32,12 +33,14 @@ DISK_RULE = "a broker whose only log directory fails halts"
 class BrokerSnapshot(NamedTuple):
     """`state`: "running", "paused", "stopped", "crashed", "without power", "without disk".
 
-    `quotas` are ((client.id or "<default>", ((kind, bound), ...)), ...), none while it is down.
+    `partition_counts` of its topics and `quotas`, which are ((client.id or "<default>", ((kind,
+    bound), ...)), ...), are those of its metadata image; there are none while it is down.
     `next_producer_id` is what the next idempotent producer gets; None before the first one.
     """
 
     broker: int
     state: str
+    partition_counts: tuple[tuple[str, int], ...] = ()
     quotas: tuple = ()
     next_producer_id: int | None = None
 
@@ -59,6 +62,7 @@ class BrokerServer(Node):
         self.handlers = {REQUEST: self._on_request, RESPONSE: self._on_response,
                          DISCONNECTED: self._on_disconnected, TICK: self._on_tick,
                          FETCHER_DONE: self.perform, HANDLED: self._on_handled}
+        self._partition_counts: tuple = ()
         self._quotas: tuple = ()
         self._start()
 
@@ -74,8 +78,17 @@ class BrokerServer(Node):
     def apply_image(self, image: Any, restarted: bool = False) -> None:
         """The broker learns the metadata."""
         reads = ((self.name, "state"),) if restarted else ()
+        self._note_topics(image.topics, reads)
         self._note_quotas(image.quotas, reads)
         self._in_background(self.manager.apply_image, image, self.now_ms(), restarted, reads)
+
+    def _note_topics(self, topics: Any, reads: tuple) -> None:
+        old, self._partition_counts = dict(self._partition_counts), tuple(
+            (name, len(topic.partitions)) for name, topic in topics.items())
+        for name, has in self._partition_counts:
+            if old.get(name) != has:
+                self._note(Changed(self.name, f"partition_counts.{name}", old.get(name), has,
+                                   TOPICS_RULE, reads))
 
     def _note_quotas(self, quotas: Any, reads: tuple) -> None:
         """The quotas are part of the image; an entity that has none any more has an empty one."""
@@ -119,7 +132,7 @@ class BrokerServer(Node):
         else:
             self.disk_now().power_loss()
         self.end_life(powered)
-        self.manager, self._quotas = None, ()
+        self.manager, self._partition_counts, self._quotas = None, (), ()
 
     def restart(self, image: Any) -> None:
         """The process begins again, with what its disk holds."""
@@ -214,6 +227,6 @@ class BrokerServer(Node):
 
     def snapshot(self) -> BrokerSnapshot:
         """Frozen."""
-        return BrokerSnapshot(self.broker, self.state, self._quotas,
+        return BrokerSnapshot(self.broker, self.state, self._partition_counts, self._quotas,
                               self.manager and self.manager.producer_ids.next_producer_id)
 

@@ -136,6 +136,21 @@ def new_topic(run: Any, name: str, partitions: int, replication_factor: int) -> 
             f"{len(run.brokers)} broker(s) are registered.")
 
 
+def more_partitions(run: Any, name: Any, total_count: Any) -> None:
+    """An existing topic, then a number larger than it has, in the controller's order and words."""
+    if name not in run.image.topics:
+        unknown_topic(run, name)
+    if not _whole(total_count):
+        raise InvalidPartitionsException(f"{total_count!r} is no number of partitions: give the "
+                                         f"total, with those that {name} has")
+    has = len(run.image.topics[name].partitions)
+    if total_count == has:
+        raise InvalidPartitionsException(f"Topic already has {has} partition(s).")
+    if total_count < has:
+        raise InvalidPartitionsException(f"The topic {name} currently has {has} partition(s); "
+                                         f"{total_count} would not be an increase.")
+
+
 def client_id(given: Any, taken: Any) -> None:
     """A name that no other node has."""
     if not isinstance(given, str) or not LEGAL_TOPIC.fullmatch(given):
@@ -257,14 +272,18 @@ def partition(run: Any, given: Any) -> TopicPartition:
     name = TopicPartition.of(given)
     topic = run.image.topics.get(name.topic)
     if topic is None:
-        known = ", ".join(run.image.topics) or "none yet"
-        raise UnknownTopicOrPartitionException(f"there is no topic {name.topic!r}; there is "
-                                               f"{known}")
+        unknown_topic(run, name.topic)
     if name.partition >= len(topic.partitions):
         raise UnknownTopicOrPartitionException(
             f"{name.topic} has {len(topic.partitions)} partition(s), 0 to "
             f"{len(topic.partitions) - 1}; asked for {name.partition}")
     return name
+
+
+def unknown_topic(run: Any, name: Any) -> None:
+    """No topic has this name: say which there are."""
+    known = ", ".join(run.image.topics) or "none yet"
+    raise UnknownTopicOrPartitionException(f"there is no topic {name!r}; there is {known}")
 
 
 def unknown_subject(run: Any, name: Any) -> None:

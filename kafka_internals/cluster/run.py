@@ -22,6 +22,7 @@ from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONF
 from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
 from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
 from kafka_internals.messages.produce import ProduceRequest
+from kafka_internals.record import Record
 from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.server.partition import Rules
 from kafka_internals.sim.disk import DiskSnapshot
@@ -182,6 +183,14 @@ class Run:
         log = self.brokers[int(broker)].manager.partitions[TopicPartition.of(name)].log
         return batches(log.read(offset, 1 << 30, log.log_end_offset).records)
 
+    def records(self, replica: str, offset: int) -> list[Record]:
+        """The records of a replica that is up, from an offset that it has to the end of its log."""
+        found, begin = [], offset
+        while stored := [*self.read(replica, offset)]:         # to the end of one segment
+            found += [one for batch in stored for one in batch.records() if one.offset >= begin]
+            offset = stored[-1].last_offset + 1
+        return found
+
     def disk(self, broker: int) -> DiskSnapshot:
         """The files of a broker and which of their pages are on its disk."""
         return self.brokers[broker].disk_now().snapshot()
@@ -213,10 +222,21 @@ class Run:
     # -- commands: topics and clients ---------------------------------------------------------
     def _do_create_topic(self, topic: str, partitions: int, replication_factor: int,
                          configs: tuple) -> None:
-        alive = frozenset(id for id, node in self.brokers.items() if node.up)
-        registrations = place(self.setup.brokers, partitions, replication_factor, alive)
-        image = TopicImage(topic, registrations, TOPIC_CONFIG.parse(dict(configs)))
-        self.image = self.image.with_topic(image)
+        registrations = place(self.setup.brokers, partitions, replication_factor, self._alive())
+        self._publish_topic(TopicImage(topic, registrations, TOPIC_CONFIG.parse(dict(configs))))
+
+    def _do_create_partitions(self, topic: str, total_count: int) -> None:
+        """As ReplicationControlManager does: as many replicas as the first partition has."""
+        old = self.image.topics[topic]
+        had, factor = len(old.partitions), len(old.partitions[0].replicas)
+        added = place(self.setup.brokers, total_count - had, factor, self._alive(), had)
+        self._publish_topic(old._replace(partitions=old.partitions + added))
+
+    def _alive(self) -> frozenset[int]:
+        return frozenset(id for id, node in self.brokers.items() if node.up)
+
+    def _publish_topic(self, topic: TopicImage) -> None:
+        self.image = self.image.with_topic(topic)
         self._publish_image()
 
     def _publish_image(self) -> None:

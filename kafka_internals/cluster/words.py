@@ -11,6 +11,7 @@ from kafka_internals.common import TopicPartition, Wait
 from kafka_internals.sim.trace import Change, Event, Flight
 
 ATTRIBUTES = {
+    "partition_counts": "number of partitions",
     "log_end_offset": "log end offset", "high_watermark": "high watermark", "state": "state",
     "role": "role", "position": "position", "buffered": "records buffered", "offset": "offset",
     "accumulator": "records waiting", "leader": "leader", "topics": "topics of interest",
@@ -79,8 +80,10 @@ HELD = {"idle handler": "an idle request handler of {who}",
         "log lock": "{who} to release the log lock of {what}",
         "throttle": "the throttling of {who} to end"}
 COMMANDS = {
-    "create_topic": "topic {topic} is created", "producer": "{client_id} begins",
-    "consumer": "{client_id} begins", "send": "{producer} is given a record for {topic}",
+    "create_topic": "topic {topic} is created",
+    "create_partitions": "{topic} is given {total_count} partitions",
+    "producer": "{client_id} begins", "consumer": "{client_id} begins",
+    "send": "{producer} is given a record for {topic}",
     "flush": "{producer} flushes", "assign": "{consumer} is assigned {partitions}",
     "seek": "{consumer} seeks {partition} to {to}", "poll": "{consumer} polls",
     "pause_partitions": "{consumer} pauses {partitions}",

@@ -1,8 +1,8 @@
 """MetadataImage: topics, their partitions and who leads them, as every broker holds it.
 
 Kafka's brokers follow the controller's log and fold it into this immutable image (KIP-500). This
-engine has no controller yet: creating a topic makes the next image, and nothing else changes one.
-A leader that dies is therefore not replaced.
+engine has no controller yet: a new topic or more partitions make the next image, and nothing else
+moves a replica. A leader that dies is therefore not replaced.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class MetadataImage(NamedTuple):
         return topic.partitions[partition.partition]
 
     def with_topic(self, topic: TopicImage) -> "MetadataImage":
-        """The next image, with one more topic."""
+        """The next image, with one more topic, or with another state of one."""
         return self._replace(topics={**self.topics, topic.name: topic})
 
     def with_quotas(self, client_id: str | None,
@@ -59,14 +59,14 @@ class MetadataImage(NamedTuple):
 
 
 def place(brokers: tuple[int, ...], partitions: int, replication_factor: int,
-          alive: frozenset[int]) -> tuple[PartitionRegistration, ...]:
-    """Replicas in turn: partition p begins at the p-th broker, so that leadership is even.
+          alive: frozenset[int], start: int = 0) -> tuple[PartitionRegistration, ...]:
+    """Partitions from number `start` on; p begins at the p-th broker, so that leadership is even.
 
-    Kafka's StripedReplicaPlacer begins at a random broker; this one always at the first. In sync,
-    and able to lead, are the replicas whose broker is up now.
+    Kafka's StripedReplicaPlacer begins at a random broker, also where partitions are added; this
+    one goes on in turn. In sync, and able to lead, are the replicas whose broker is up now.
     """
     registrations = []
-    for first in range(partitions):
+    for first in range(start, start + partitions):
         replicas = tuple(brokers[(first + i) % len(brokers)] for i in range(replication_factor))
         isr = tuple(broker for broker in replicas if broker in alive)
         registrations.append(PartitionRegistration(replicas, isr, isr[0] if isr else NO_NODE, 0))

@@ -79,5 +79,6 @@ def missions(most: int = 500) -> tuple[Mission, ...]:
                 "Waiting for followers is one wait among several. Which comes before the request "
                 "is even sent?"),
         Mission("Lose a record that was acknowledged.", lambda cluster: bool(lost(cluster)),
-                "acks=1 promises one copy, and that copy is in a page cache. Let the followers be "
-                "slow, and look for what forgets a page cache."))
+                "acks=1 promises one copy, and that copy is in a page cache. Cut the followers off "
+                "(a fetch that waits already takes the next record along), and look for what "
+                "forgets a page cache."))

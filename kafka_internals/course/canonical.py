@@ -16,6 +16,14 @@ def healthy(seed: int = 7) -> Cluster:
     return cluster
 
 
+def short_memory(seed: int = 7) -> Cluster:
+    """The same, but `orders` keeps about 600 bytes of a partition, in segments of 200."""
+    cluster = Cluster(brokers=3, seed=seed)
+    little = {"retention.bytes": 600, "internal.segment.bytes": 200}
+    cluster.create_topic("orders", **ORDERS | {"configs": ORDERS["configs"] | little})
+    return cluster
+
+
 def slow_follower(seed: int = 7, broker: int = 3, fetch_ms: int = 400) -> Cluster:
     """The same, but what one broker fetches takes `fetch_ms` longer to ask for."""
     cluster = healthy(seed)

@@ -11,6 +11,7 @@ import opcode
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from types import FrameType
 from typing import Any, NamedTuple
@@ -41,7 +42,9 @@ class Called(NamedTuple):
 class Exercise(NamedTuple):
     """What is asked. `explain(case, given)` says what a wrong value would do; `film` plays it.
 
-    `kind` is the type that a right answer has, `unit` what it counts, for the sentences.
+    `kind` is the type that a right answer has, `unit` what it counts, for the sentences. `ask`
+    makes of an answer and a case's arguments what is judged (by default: calls it once), and
+    `accepts(case, given)` judges it (by default: it has to equal `right`).
     """
 
     name: str
@@ -52,6 +55,8 @@ class Exercise(NamedTuple):
     film: Callable[[Case, Any], Any]
     solution: str
     praise: str
+    ask: Callable[..., Any] = lambda answer, *args: answer(*args)
+    accepts: Callable[[Case, Any], bool] = lambda case, given: given == case.right
 
 
 class Verdict:
@@ -93,7 +98,7 @@ def grade(answer: Callable, exercise: Exercise, rounds: int = ROUNDS) -> Verdict
                         f"{answer!r} cannot be called")
     cases = sorted(exercise.cases, key=lambda case: case.size)
     for number, case in enumerate(cases):
-        called = bounded(answer, case.args, rounds)
+        called = bounded(partial(exercise.ask, answer), case.args, rounds)
         if number == 0 and called == Called("returned", None):
             return Verdict(None, f"Not attempted yet: {exercise.name}() gives None. It will be "
                                  f"asked {len(cases)} cases; write it, and run this cell again.")
@@ -120,7 +125,7 @@ def _wrong(answer: Callable, called: Called, case: Case, exercise: Exercise,
         return (f"{exercise.name}() gave {_short(called.value)}, of type "
                 f"{type(called.value).__name__}; {exercise.unit} is of type "
                 f"{exercise.kind.__name__}.")
-    return None if called.value == case.right else exercise.explain(case, called.value)
+    return None if exercise.accepts(case, called.value) else exercise.explain(case, called.value)
 
 
 def _raised(answer: Callable, error: BaseException) -> str:

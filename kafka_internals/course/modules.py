@@ -26,7 +26,7 @@ MODULES = (
     Module("00", "00_start_here", "Start here",
            "What is this, how do I drive it, and what can it show me in one minute?", (), True),
     Module("01", "01_fundamentals", "Fundamentals",
-           "What is a topic really, and what does a key decide?", ("00",)),
+           "What is a topic really, and what does a key decide?", ("00",), True, 5),
     Module("02", "02_inside_the_broker", "Inside the broker",
            "What happens to one produce request and one fetch request, down to the bytes on disk?",
            ("01",), True, 8),

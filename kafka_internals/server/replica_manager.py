@@ -285,6 +285,8 @@ class ReplicaManager:
 
     def _metadata(self, request: Request, now_ms: int) -> list:
         topics, unknown, known = self.image.topics, [], []
+        broker = broker_name(self.broker)
+        reads = tuple((broker, f"partition_counts.{name}") for name in request.body.topics)
         for name in request.body.topics:
             if name not in topics:
                 unknown.append(name)
@@ -294,7 +296,7 @@ class ReplicaManager:
                 known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
                                                one.leader_epoch, error))
         body = request.body.response(self.image.brokers, tuple(known), tuple(unknown))
-        return self._answer(request, body, "the broker's metadata image", (), now_ms)
+        return self._answer(request, body, "the broker's metadata image", reads, now_ms)
 
     def _init_producer_id(self, request: Request, now_ms: int) -> list:
         """A number for a producer that has no transactional id; what it had before is not asked."""

@@ -79,7 +79,7 @@ def field_list(scene: Scene, visible: list[FieldSnapshot], lights: Callable, top
         column, row = divmod(number, tall)
         x, y, key = 14 + column * COLUMN, top + row * LINE, f"list/{number}"
         if line.tone is None:
-            scene.text(key, x, y, _fitting(line.name, COLUMN - 20), "s12 w7")
+            scene.text(key, x, y, fitting(line.name, COLUMN - 20), "s12 w7")
             continue
         if line.is_lit:
             scene.rect(f"{key}/lit", x - 4, y - 14, COLUMN - 2, LINE + 1, "highlight", r=4, z=0)
@@ -87,7 +87,7 @@ def field_list(scene: Scene, visible: list[FieldSnapshot], lights: Callable, top
         scene.text(f"{key}/at", x + chip / 2, y, line.key, "s12 mid")
         scene.text(f"{key}/name", x + chip + 4, y, line.name, "s12 soft")
         room = COLUMN - 15 - chip - GROWN * width_of(line.name, 12)
-        scene.text(key, x + COLUMN - 9, y, _fitting(line.value, room), "s12 right")
+        scene.text(key, x + COLUMN - 9, y, fitting(line.value, room), "s12 right")
     return top + tall * LINE + 4
 
 
@@ -121,12 +121,12 @@ def _summary(fields: list[FieldSnapshot]) -> str:
     return ", ".join(one.value for one in fields[:3])
 
 
-def _fitting(text: str, room: float) -> str:
-    """As much of a text as fits into `room` units: of a number the end, else the beginning."""
+def fitting(text: str, room: float) -> str:
+    """As much of a text as fits into `room` units: of what ends in a digit the end."""
     text, room = plain(text), room / GROWN
     if width_of(text, 12) <= room:
         return text
-    is_number = text.isdecimal()
+    keeps_end = text[-1:].isdecimal()
     while text and width_of(text + "…", 12) > room:
-        text = text[1:] if is_number else text[:-1]
-    return f"…{text}" if is_number else f"{text}…"
+        text = text[1:] if keeps_end else text[:-1]
+    return f"…{text}" if keeps_end else f"{text}…"

@@ -58,9 +58,10 @@ class Look:
 
     def __init__(self, run: Any, changes: list[Change], messages: list[Message],
                  said: list[Message], arrived: list[Message], kept: dict[str, Any],
-                 width: int = STAGE, appends: dict | None = None) -> None:
+                 width: int, appends: dict, sends: list[str]) -> None:
         self._run, self.width = run, width      # of the stage, in units
-        self._appends = appends or {}           # (replica, first offset): request, so far
+        self._appends = appends                 # (replica, first offset): request, so far
+        self.sends = sends                      # every record that was sent so far, in order
         self.kept = kept                        # parts drawn before, for `Canvas.part`
         self.arrived = arrived                  # messages that have come by this event
         self.event, self.now_us = run.world.event, run.world.now_us
@@ -80,6 +81,10 @@ class Look:
     def stored(self, partition: TopicPartition, broker: int) -> Any:
         """The batches that one broker's disk holds, whether it runs or not."""
         return self._run.stored(partition, broker)
+
+    def records(self, replica: str, offset: int) -> list:
+        """The records of a replica that runs, from an offset that it has to its end."""
+        return self._run.records(replica, offset)
 
     def sent(self, request: str) -> dict[str, bytes]:
         """The batches of a produce request by partition, as long as anybody has them."""
@@ -209,6 +214,7 @@ class Camera:
                  width: int = STAGE, insides: Any = None) -> None:
         self._watch, self._width, self._insides = watch, width, insides
         self._appends: dict[tuple[str, int], str] = {}
+        self._sends: list[str] = []
         self._draw, self._subject, self._believers = draw, subject, believers
         self._words, self._first, self._last = words, first, last
         self.shots: list[Shot] = []
@@ -229,10 +235,11 @@ class Camera:
         self._changes = len(trace.changes)
         self._follow_messages(trace, world.now_us)
         self._appends |= (new := appends(changes))
+        self._sends += [c.subject for c in changes if c.new == "waiting" and "#" in c.subject]
         if not self._first <= event <= self._last:
             return
         look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
-                    self._kept, self._width, self._appends)
+                    self._kept, self._width, self._appends, self._sends)
         scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
         if self._insides is not None:
             self._insides.look(look, new, list(scenes.values()))

@@ -109,7 +109,7 @@ def film_of(shots: list[Shot], trace: Trace, words: Any, *, title: str, telling:
     return {
         "v": encode.VERSION, "title": title,
         "question": scenes[0].question if scenes else "",
-        "size": list(scenes[0].size) if scenes else [720, 340],
+        "size": [max(side) for side in zip(*(one.size for one in scenes))] or [720, 340],
         "legend": legend_of(scenes), "telling": telling, "chapters": chapters,
         "frames": {name: _frames(shots, name)
                    for name in (shots[0].scenes if shots else ["truth"])},

@@ -205,9 +205,18 @@ def _token(scene: Scene, path: Any, request: Any) -> None:
     ways = {"enter" if request.answer is None else "leave": (CLIENT_X + 24, lane - 6)} \
         if request.station.startswith(("socket", "processor")) else {}
     with scene.group(f"t/{request.request}", *place, **ways):
-        scene.rect(f"t/{request.request}/pill", -20, -11, 40, 22, f"toned {tone}", r=11, z=8,
-                   ask=(request.request, "station"), inspect=_details(request))
-        scene.text(f"t/{request.request}/text", 0, 4.5, f"#{number}", f"s12 w7 mid on {tone}", z=9)
+        says = f"#{number}" if ways else f"{_whose(request.request)} #{number}"
+        half = 20 if ways else 23
+        scene.rect(f"t/{request.request}/pill", -half, -11, 2 * half, 22, f"toned {tone}", r=11,
+                   z=8, ask=(request.request, "station"), inspect=_details(request))
+        scene.text(f"t/{request.request}/text", 0, 4.5, says, f"s12 w7 mid on {tone}", z=9)
+
+
+def _whose(request: str) -> str:
+    """Whose token it is where its connection is not beside it: "P14", "B2", "C"."""
+    client = request[8:].rpartition(".")[0].removesuffix("-fetcher-0")
+    number = client.rpartition("-")[2]
+    return client[0].upper() + (number if number.isdecimal() and len(number) < 3 else "")
 
 
 def _details(request: Any) -> dict:
@@ -229,7 +238,7 @@ def _place(path: Any, request: Any) -> Place | None:
         return Place(QUEUE_X + 42, TOP + 19 + at * SLOT) if at < SLOTS else None
     if station == "handler":
         x, y = _handler(int(number))
-        return Place(x + 49, y + 17.5) if int(number) < HANDLERS else None
+        return Place(x + 48, y + 17.5) if int(number) < HANDLERS else None
     return _at_network_thread(path, request, station, number)
 
 

@@ -279,6 +279,21 @@ def four_partitions_on_two_brokers():
     return made
 
 
+def a_key_that_moves():
+    """By murmur2 "ada" is in partition 0 of one and in partition 1 of two."""
+    made = cluster()
+    producer = made.producer(acks="all", linger_ms=1, metadata_max_age_ms=40)
+    for _ in range(2):
+        producer.send("orders", "a", key="ada")
+        made.run(ms=10)
+        if made.partitions_of("orders") == 1:
+            made.create_partitions("orders", 2)
+    made.run(ms=30)
+    producer.send("orders", "b", key="ada")
+    made.run(ms=20)
+    return made
+
+
 def a_killed_leader():
     made = cluster(partitions=2)
     producer = made.producer(acks="all", linger_ms=0)
@@ -304,4 +319,5 @@ ONE_LEADER = (
     a_pipeline_that_is_tried_again)
 HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link,
            a_pipeline_that_is_tried_again)
-SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader)
+SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader,
+                   a_key_that_moves)

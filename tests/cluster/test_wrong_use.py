@@ -62,6 +62,16 @@ CASES = {
     "topic config value": (lambda s: s.cluster.create_topic(
         "t", configs={"min.insync.replicas": 0}), "InvalidConfigurationException", "at least 1"),
     "partition of a topic": (lambda s: s.orders[2], "IndexError", "2 partitions 0 to 1"),
+    "fewer partitions": (lambda s: s.cluster.create_partitions("orders", 1),
+                         "InvalidPartitionsException",
+                         "The topic orders currently has 2 partition(s); 1 would not be an "
+                         "increase."),
+    "as many partitions": (lambda s: s.cluster.create_partitions(s.orders, 2),
+                           "InvalidPartitionsException", "Topic already has 2 partition(s)."),
+    "partitions of no topic": (lambda s: s.cluster.create_partitions("payments", 4),
+                               "UnknownTopicOrPartitionException", "'payments' orders"),
+    "half a partition": (lambda s: s.cluster.create_partitions("orders", 2.5),
+                         "InvalidPartitionsException", "2.5 total"),
     # clients
     "producer config": (lambda s: s.cluster.producer(ack="all"), "ConfigException", "'ack' 'acks'"),
     "producer value": (lambda s: s.cluster.producer(acks="2"), "ConfigException", "acks all"),

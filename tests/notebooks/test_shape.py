@@ -7,6 +7,7 @@ from kafka_internals.tools.reading import COLLAPSED
 from tests.notebooks.shape import neighbours, problems, read
 from tests.notebooks.toy import MODULE, QUIET, at, code, prose, section, toy
 
+BEFORE = neighbours(MODULE)[0].notebook
 READY = [one for one in MODULES if one.ready and one.number.isdecimal() and one.number != "00"]
 
 
@@ -77,7 +78,7 @@ WRONG = {
     "question": (_replaced("# ", MODULE.question, "Why?"), "does not ask the module's question"),
     "able": (_replaced("# ", "- see two\n- see three\n", ""), "lists 1 things to be able to do"),
     "minutes": (_replaced("# ", "50 minutes", "a while"), "how many minutes"),
-    "before": (_replaced("# ", "00_start_here.ipynb", "x.ipynb"), "no link to 00_start_here"),
+    "before": (_replaced("# ", f"{BEFORE}.ipynb", "x.ipynb"), f"no link to {BEFORE}"),
     "binder": (_replaced("# ", "mybinder", "binder"), "launches it on Binder"),
     "few sections": (_cut("## Section 5", "lose()"), "it has 4 core sections; 6 to 8 it should"),
     "many sections": (_inserted("lose()", *section(7), *section(8), *section(9)),

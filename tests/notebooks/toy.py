@@ -3,10 +3,12 @@
 from kafka_internals.course.concepts import required
 from kafka_internals.course.modules import MODULES
 from kafka_internals.tools.reading import COLLAPSED
+from tests.notebooks.shape import neighbours
 
 MODULE = next(one for one in MODULES if one.number == "02")._replace(ready=True, run_s=12)
 FILM = "A film, 3 steps: something happened. [film 0123456789ab]"
 QUIET = "Run this cell to play 3 steps [film 0123456789ab]"
+LINKS = " ".join(f"[{one.title}]({one.notebook}.ipynb)" for one in neighbours(MODULE))
 OPENING = f"""# {MODULE.title}
 
 {MODULE.question} It takes 50 minutes.
@@ -15,7 +17,7 @@ OPENING = f"""# {MODULE.title}
 - see two
 - see three
 
-[before](00_start_here.ipynb)
+{LINKS}
 [Binder](https://mybinder.org/v2/gh/x/y/HEAD?urlpath=lab/tree/notebooks/{MODULE.notebook}.ipynb)"""
 TABLE = """## What this model leaves out
 

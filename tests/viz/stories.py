@@ -7,6 +7,7 @@ from kafka_internals.viz.machine_view import machine_view
 from kafka_internals.viz.pipeline_view import pipeline_view
 from kafka_internals.viz.replica_view import replica_view
 from kafka_internals.viz.sequence_view import sequence_view
+from kafka_internals.viz.strips_view import strips_view
 
 PARKED = machine_view(TRANSITIONS, "Parked produce")
 
@@ -58,6 +59,30 @@ def busy_broker(producers: int = 13) -> Cluster:
     return cluster
 
 
+def grown_topic() -> Cluster:
+    """Two readers at different offsets, a seek, a partition more, retention."""
+    cluster = Cluster(seed=7)
+    cluster.create_topic("orders", 2, 3, {"internal.segment.bytes": 300, "retention.bytes": 300})
+    producer = cluster.producer(linger_ms=0, metadata_max_age_ms=100)
+    readers = [cluster.consumer(name, auto_offset_reset="earliest", max_poll_records=most)
+               for name, most in (("billing", 2), ("search", 9))]
+    for reader in readers:
+        reader.assign("orders-0", "orders-1")
+    for number in range(12):
+        if number == 9:
+            cluster.create_partitions("orders", 3)
+            cluster.run(ms=100)
+        key = ("ada", "bob", "kim", "lea", None)[number % 5]
+        producer.send("orders", f"order {number}", key=key)
+        cluster.run(ms=5)
+        for reader in readers[number % 2:]:
+            reader.poll(5)
+    readers[1].seek("orders-0", 0)
+    cluster.run(ms=31_000)
+    readers[1].poll(100)
+    return cluster
+
+
 def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
     """Every view with a run that shows it."""
     produce, broken = one_produce(), faults()
@@ -69,5 +94,6 @@ def filmed() -> list[tuple[str, View, Cluster, object, dict]]:
          ["producer-1", "broker-1", "broker-2", "broker-3"], {}),
         ("pipeline", pipeline_view, produce, "orders-0", {}),
         ("pipeline-busy", pipeline_view, busy_broker(), 1, {}),
+        ("strips", strips_view, grown_topic(), "orders", {"beliefs": [2]}),
         ("parked", PARKED, produce, "parked-producer-1.3", {}),
     ]
