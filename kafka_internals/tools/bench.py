@@ -267,7 +267,7 @@ def start() -> Iterator[Figure]:
     yield Figure("from kafka_internals import Cluster", statistics.median(all_of_it) - plain, "ms")
 
 
-SECONDS = {"00_start_here": 8}
+SECONDS = {"00_start_here": 8, "01_fundamentals": 8, "lab_a_tuning_the_producer": 8}
 
 
 def notebook() -> Iterator[Figure]:
