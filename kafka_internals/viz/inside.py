@@ -141,19 +141,6 @@ def _written(sent: DumpSnapshot | None, stored: DumpSnapshot) -> tuple[str, ...]
                  sent.content[one.start:one.end] != stored.content[one.start:one.end])
 
 
-def _say_stored(client: str, sent: DumpSnapshot | None, stored: DumpSnapshot,
-                written: tuple[str, ...], when: str) -> str:
-    where = f"In {stored.name.partition(' of ')[2]} at {when}"
-    if sent is None:
-        return f"{where}: {len(stored.content)} bytes."
-    if not written:
-        return (f"{where}: the leader has built the batch anew, {len(stored.content)} bytes in "
-                f"place of {len(sent.content)}.")
-    names = " and ".join(filter(None, (", ".join(written[:-1]), written[-1])))
-    same = "" if "crc" in written else ", the checksum too"
-    return f"{where}: the leader has written {names}; the rest is as {client} sent it{same}."
-
-
 def _pages(look: Look, broker: int, file: str, batch: Any, when: str) -> dict | None:
     """The file with the batch, and what else this broker has written."""
     files = look.disk(broker).files
