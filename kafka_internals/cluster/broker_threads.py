@@ -120,13 +120,12 @@ class BrokerThreads(RequestPath):
         return self._protocols[channel.connection.purpose == self._node.between_brokers] == "SSL"
 
     def _receive_us(self, token: ChannelRequest) -> int:
-        cost, channel = self._cost, token.channel
-        if not self._tls or not self._is_secure(channel):
-            return cost.network_receive_us
-        us = cost.network_receive_us + channel.handshake_due * cost.tls_handshake_us
-        channel.handshake_due = False
-        if type(token.request.body) is ProduceRequest:
-            us += cost.tls_us_per_kib * (token.request.body.size_bytes >> 10)
+        cost, channel, body = self._cost, token.channel, token.request.body
+        kib = body.size_bytes >> 10 if type(body) is ProduceRequest else 0
+        us = cost.network_receive_us + cost.link_us_per_kib * kib
+        if self._tls and self._is_secure(channel):
+            us += channel.handshake_due * cost.tls_handshake_us + cost.tls_us_per_kib * kib
+            channel.handshake_due = False
         return us
 
     def _send_us(self, token: ChannelRequest) -> int:

@@ -17,10 +17,13 @@ def healthy(seed: int = 7) -> Cluster:
 
 
 def short_memory(seed: int = 7) -> Cluster:
-    """The same, but `orders` keeps about 600 bytes of a partition, in segments of 200."""
+    """Three brokers, and an `orders` that keeps about 600 bytes of a partition, in segments of 200.
+
+    One replica of each: nobody copies, so that minutes in which nothing happens are few events.
+    """
     cluster = Cluster(brokers=3, seed=seed)
     little = {"retention.bytes": 600, "internal.segment.bytes": 200}
-    cluster.create_topic("orders", **ORDERS | {"configs": ORDERS["configs"] | little})
+    cluster.create_topic("orders", ORDERS["partitions"], 1, configs=little)
     return cluster
 
 

@@ -52,7 +52,7 @@ MODULES = (
            "How do clusters in different places keep one truth, and what is lost when one burns?",
            ("06",)),
     Module("Lab A", "lab_a_tuning_the_producer", "Tuning the producer",
-           "What do linger, batch size and compression buy?", ("02",)),
+           "What do linger, batch size and compression buy?", ("02",), True, 8),
     Module("Lab B", "lab_b_consumer_groups", "Consumer groups, hands on",
            "What does a rebalance look like from inside?", ("05",)),
     Module("Lab C", "lab_c_cluster_linking", "Cluster linking",

@@ -123,9 +123,10 @@ def explain(case: Case, given: list) -> str:
                     f"partitions, 0 to {event.partitions - 1}.")
     if (pair := parted(one, given)) is not None:
         return _out_of_order(one, given, *pair)
-    shares = ", ".join(str(Counter(given)[number]) for number in range(BORN_WITH))
-    return (f"the partitions get {shares} of {MANY} orders: nobody reads out of order, and a "
-            f"second and a third consumer would have little or nothing to do.")
+    shares = [Counter(given)[number] for number in range(BORN_WITH)]
+    idle = sum(share < LEAST_SHARE * MANY for share in shares)
+    return (f"the partitions get {', '.join(map(str, shares))} of {MANY} orders: nobody reads out "
+            f"of order, and {idle} of {BORN_WITH} consumers would have little or nothing to do.")
 
 
 def _out_of_order(one: History, given: list, first: int, at: int) -> str:

@@ -1,4 +1,4 @@
-"""What a control panel is made of: labelled controls of ipywidgets around one player.
+"""What a control panel is made of: labelled controls of ipywidgets around a player or a chart.
 
 A panel is a live widget where a kernel and a browser are, and a sentence with a picture everywhere
 else. Its controls carry `ki-controls`: the player's stylesheet dresses them, and the player's
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 from ipywidgets import Box, Button, Dropdown, Text, VBox
 
-from kafka_internals.viz.player import EMBED, Player
+from kafka_internals.viz.player import EMBED, Player, Still
 from kafka_internals.viz.svg import plain
 
 NO_KERNEL = "<p>This panel needs a kernel: open the notebook. This is how it begins:</p>"
@@ -30,9 +30,11 @@ class Field(NamedTuple):
 
 
 class Panel:
-    """Controls around a player; whoever inherits fills `box` and says what stands in its place."""
+    """Controls around a player or a chart (`player`, too); whoever inherits fills `box` and says
+    what stands in its place."""
 
-    def __init__(self, player: Player, controls: Iterable[Any], below: tuple = ()) -> None:
+    def __init__(self, player: Player | Still, controls: Iterable[Any],
+                 below: tuple = ()) -> None:
         self.player = player
         self.message = ipywidgets.HTML()
         top = VBox([*controls, self.message, *below])

@@ -22,6 +22,7 @@ WAIT = Field("ms", "then let pass", (("1 ms", 1), ("5 ms", 5), ("20 ms", 20), ("
                                      ("1 s", 1_000), ("10 s", 10_000)), 20)
 SHOWN = Field("film", "the film shows", ("what this did", "the whole run"))
 FILMED = 600                                # events, so that a click is answered in seconds
+LOGS = {"log_start_offset", "log_end_offset", "high_watermark", "role"}
 DONE: dict[str, set[str]] = {}              # by the sandbox's name: missions of this session
 
 
@@ -107,7 +108,8 @@ class Sandbox(Panel):
         self._python.observe(lambda _: self._draw(), "value")
         last = row(self._fields["ms"], self._fields["film"],
                    button("New cluster", self.guarded(self._again), "begin again; missions stay"),
-                   button("Reset missions", self.guarded(self._reset)), self._python, word="Run")
+                   button("Reset missions", self.guarded(self._reset), "begin again with all open"),
+                   self._python, word="Run")
         super().__init__(Player(self._data()), [self._board, *rows, last], (self._journal,))
         self.says("Nothing has been done yet: press a button, then play the film.")
         self._draw()
@@ -145,9 +147,8 @@ class Sandbox(Panel):
         try:
             for line in [*_statements(code), f"cluster.run(ms={values['ms']})"]:
                 self._do(line)
-            events = self.cluster.event - since
-            cut = f" The film shows the last {FILMED} of {events:,} events." * (events > FILMED)
-            self.says(f"{act.label}: {began:,.1f} to {self.cluster.now_ms:,.1f} ms.{cut}")
+            self.says(f"{act.label}: {began:,.1f} to {self.cluster.now_ms:,.1f} ms."
+                      f"{self._left_out(since)}")
         finally:
             if len(self.lines) > done:
                 self._since = since
@@ -166,9 +167,32 @@ class Sandbox(Panel):
     # -- what is shown ------------------------------------------------------------------------
     def _data(self) -> dict:
         whole = self._fields.get("film") and self._fields["film"].value == SHOWN.options[1]
-        since = self.cluster.began if whole else self._since
-        return self._view.data(self.cluster, *self._subjects,
-                               since=max(since, self.cluster.event - FILMED))
+        first, last = self._window(self.cluster.began if whole else self._since)
+        return self._view.data(self.cluster, *self._subjects, since=first, upto=last)
+
+    def _window(self, since: int) -> tuple[int, int]:
+        """The events to film: the last ones or, where these are idle, those around the last that
+        changed a log or a broker's life; or else what a client knows of a topic."""
+        last = self.cluster.event
+        first = max(since, last - FILMED)
+        for tells in (_tells_of_logs, _tells_of_topics):
+            told = next((event for event, subject, attribute, *_ in
+                         reversed(self.cluster.trace.changes) if tells(subject, attribute)), 0)
+            if told >= first:
+                return first, last
+            if told > since:
+                first = max(since, told - FILMED // 2)
+                return first, first + FILMED
+        return first, last
+
+    def _left_out(self, since: int) -> str:
+        events, (_, last) = self.cluster.event - since, self._window(since)
+        if events <= FILMED:
+            return ""
+        if last == self.cluster.event:
+            return f" The film shows the last {FILMED} of {events:,} events."
+        return (f" The film shows {FILMED} of {events:,} events, around the last that changed "
+                f"something.")
 
     def _film(self) -> None:
         self.player.show(self._data())
@@ -186,9 +210,9 @@ class Sandbox(Panel):
 
     def _reset(self) -> None:
         DONE.pop(self.name, None)
-        self._judge()
-        self._draw()
-        self.says("Every mission is open again.")
+        self._begin()                       # the old one would meet at once what it has met
+        self._film()
+        self.says("A new cluster, and every mission is open again.")
 
     def _row(self, group: Group) -> Any:
         fields = {field.name: choice(field) for field in group.fields}
@@ -212,6 +236,14 @@ class Sandbox(Panel):
             f"<details><summary>A hint</summary>{escape(one.hint)}</details></li>"
             for one in self.missions)
         return f"<ol class='ki-missions'>{items}</ol>" if items else ""
+
+
+def _tells_of_logs(subject: str, attribute: str) -> bool:
+    return attribute in LOGS or (attribute == "state" and subject.startswith("broker-"))
+
+
+def _tells_of_topics(_: str, attribute: str) -> bool:
+    return attribute.startswith("partition_counts.")
 
 
 def _statements(code: str) -> list[str]:

@@ -21,8 +21,8 @@ def _send(values: dict[str, Any], known: dict[str, Any]) -> str:
         known["crc32_partitioner"] = crc32_partitioner
         made = ("" if not how else "from kafka_internals.course.partitioners import "
                                    "crc32_partitioner\n") + \
-            f"{name} = cluster.producer(linger_ms=0{how})\n"
-    sent = f"{name}.send({values['topic']!r}, 'paid 20 EUR', key={values['key']!r})"
+            f"{name} = cluster.producer({name!r}, linger_ms=0{how})\n"
+    sent = f"{name}.send({values['topic']!r}, 'paid 20 EUR', key={values['key']!r}).get()"
     return f"{made}for _ in range({count}):\n    {sent}" if count > 1 else f"{made}{sent}"
 
 
@@ -32,8 +32,8 @@ def _reader(values: dict[str, Any], known: dict[str, Any]) -> tuple[str, str, st
     numbers = range(known["cluster"].partitions_of(topic))
     partitions = ", ".join(repr(f"{topic}-{number}") for number in numbers)
     made = "" if name in known else \
-        (f"{name} = cluster.consumer(auto_offset_reset='earliest', max_poll_records=2, "
-         f"fetch_max_wait_ms=50)\n")
+        (f"{name} = cluster.consumer({name!r}, auto_offset_reset='earliest', "
+         f"max_poll_records=2)\n")
     return name, f"{made}{name}.assign({partitions})\n", partitions
 
 
@@ -61,7 +61,8 @@ GROUPS = (
         Act("Rewind", _rewind, "back to the beginning of what is there"))),
     Group("Topic", (), (
         Act("One partition more", _grow, "no record is moved"),
-        Act("Let ten minutes pass", "cluster.run(ms=600_000)", "retention looks every five"))))
+        Act("Let ten minutes pass", "cluster.run(ms=600_000)",
+            "retention looks 30 s after a broker's start, then every five minutes"))))
 
 
 # -- missions ----------------------------------------------------------------------------------
@@ -111,7 +112,8 @@ def missions() -> tuple[Mission, ...]:
         Mission("Put one key into two partitions.", lambda cluster: bool(
             keys_in_two_places(cluster)),
             "The place is computed from the key, the number of partitions and the client's hash. "
-            "Change one of the last two."),
+            "Change one of the last two. A client that runs hears of a new partition within five "
+            "minutes (metadata.max.age.ms), or you take the other one."),
         Mission("Let one reader read a record twice.", read_again,
                 "A position is a number, and you may set it."),
         Mission("Let a record go that nobody has read.", gone_unread,

@@ -33,17 +33,19 @@ class Chart:
         return {"image/svg+xml": self.svg, "text/plain": repr(self)}
 
 
-def drawn(draw: Any, sentence: str, *, size: tuple[float, float], columns: int = 1) -> Chart:
+def drawn(draw: Any, sentence: str, *, size: tuple[float, float], columns: int = 1,
+          margins: dict[str, float] | None = None) -> Chart:
     """Call `draw(axes)` on a fresh figure of `size` inches and keep it as SVG.
 
-    With several `columns` it is given an axes for each.
+    With several `columns` it is given an axes for each. Its texts find their room themselves, which
+    takes as long as drawing; with fixed `margins` (as `subplots_adjust`) a live chart saves that.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots(ncols=columns))
+        figure = Figure(figsize=size, layout=None if margins else "constrained")
+        draw(figure.subplots(ncols=columns, gridspec_kw=margins))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()

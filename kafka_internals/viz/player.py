@@ -20,7 +20,7 @@ from kafka_internals.viz import encode, svg
 from kafka_internals.viz.theme import EVENT_MARKS, ICONS, STATIC, variables
 
 PARTS = ("dom", "film", "why", "stage", "notes", "scrubber", "panels", "save", "player", "build",
-         "inside", "main")
+         "inside", "guard", "main")
 EMBED = "KAFKA_INTERNALS_RENDER"            # "embed": a live page in a frame instead of a widget
 EMBED_HEIGHT = 1010                         # px until the page inside has told its own
 LISTEN = ("<script>addEventListener('message',e=>{const f=[...document.querySelectorAll('iframe')]"
@@ -138,3 +138,24 @@ class Player(anywidget.AnyWidget):
         return (f'<iframe title="{svg.escape(self.card["title"])}" sandbox="allow-scripts" '
                 f'style="width:100%;height:{EMBED_HEIGHT}px;border:0;display:block" '
                 f'srcdoc="{html.escape(self._page(), quote=True)}"></iframe>{LISTEN}')
+
+
+class Still(anywidget.AnyWidget):
+    """A picture that Python changes, such as a chart under a panel's controls."""
+
+    _esm = _static("player/guard.js") + _static("still.js")
+    _css = stylesheet() + _static("panel.css")
+    picture = traitlets.Unicode().tag(sync=True)
+    say = traitlets.Unicode().tag(sync=True)
+
+    def show(self, svg: str, say: str) -> None:
+        """Another picture, and the sentence that says what it shows, in one message."""
+        with self.hold_sync():
+            self.say, self.picture = say, svg
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if bundle else ({}, {})
+        if os.environ.get(EMBED) == "embed":
+            data = {"text/html": f"<figure>{self.picture}</figure>"}
+        return data | {"text/plain": self.say, "image/svg+xml": self.picture}, metadata

@@ -114,7 +114,7 @@ def sweep_chart(sweep: Sweep) -> Costed:
             place.set_ylim(0, 1.15 * max(getattr(one, what) for one in sweep.runs))
             place.set_xlabel(sweep.setting)
         _direct_labels(axes[1], sweep)
-        _cost(axes[0].figure, sweep.cost, sweep.given)
+        cost_line(axes[0].figure, sweep.cost, sweep.given)
 
     return Costed(drawn(draw, _swept(sweep), size=(WIDE, LOW), columns=len(panels)), sweep.cost)
 
@@ -160,7 +160,7 @@ def depth_chart(depths: Depths) -> Costed:
         axes[1].annotate(f"all {depths.handlers}", (end_ms, depths.handlers), ha="right",
                          va="bottom", fontsize=9, color=COLOURS["ink-2"])
         axes[1].set_ylim(0, depths.handlers * 1.25)
-        _cost(axes[0].figure, depths.cost)
+        cost_line(axes[0].figure, depths.cost)
 
     most = [max(point[column] for point in depths.points) for column in (1, 2, 3)]
     told = (f"A broker over {end_ms:.0f} ms: at most {most[0]} of {depths.queue_limit} requests "
@@ -197,7 +197,7 @@ def read_chart(read: Fetched) -> Costed:
                        loc="left")
         axes.set_ylim(0, max(us for _, us in read.fetches) * 1.3)
         axes.set_xlabel("offset of the fetch")
-        _cost(axes.figure, read.cost)
+        cost_line(axes.figure, read.cost)
 
     told = "; ".join(f"{name}: {len(fetches)} fetches, {min(us for _, us in fetches)} to "
                      f"{max(us for _, us in fetches)} us" for name, _, _, fetches in kinds)
@@ -205,6 +205,7 @@ def read_chart(read: Fetched) -> Costed:
     return Costed(drawn(draw, told, size=(WIDE, LOW)), read.cost)
 
 
-def _cost(figure: Any, cost: Any, given: str = "") -> None:
+def cost_line(figure: Any, cost: Any, given: str = "") -> None:
+    """The line below a chart that says what its numbers depend on."""
     told = "; ".join(filter(None, (given, cost.described())))
     figure.supxlabel(told, fontsize=7.5, color=COLOURS["ink-2"])

@@ -50,7 +50,7 @@ def strips_view(look: Look, topic: Any, whose: Any) -> Scene:
     keys = dict.fromkeys(one.key for one in sends.values() if one.key is not None)
     tones = {key: f"key-{number}" for number, key in enumerate(keys, 1)}    # none ever changes
     scene.words = {tone: cut(_text(key), 16) for key, tone in tones.items()}
-    if sends:
+    if sends and not _is_old(look, sends, readers):
         _send(scene, look, sends, tones)
     replicas = {}
     for number in range(shown):
@@ -82,6 +82,14 @@ def _readers(look: Look, topic: str) -> list[tuple[str, dict]]:
     assigned = ((name, look(name)) for name in look.clients())
     return [(name, dict(one.position)) for name, one in assigned
             if any(at.topic == topic for at in getattr(one, "assignment", ()))][:LANES]
+
+
+def _is_old(look: Look, sends: dict, readers: list) -> bool:
+    """The last record has its answer, and a consumer has gone on since: who sends is not told."""
+    record, told = [*sends.items()][-1]
+    answer = look.last(record, "error" if told.error else "offset")
+    moved = (look.last(name, f"position.{at}") for name, positions in readers for at in positions)
+    return answer is not None and any(one and one.event > answer.event for one in moved)
 
 
 def _send(scene: Scene, look: Look, sends: dict, tones: dict) -> None:
@@ -127,8 +135,8 @@ def _strip(look: Look, scene: Scene, layout: tuple, key: str, y: float, replica:
     log.log_end(replica.log_end_offset, ask=(subject, "log_end_offset"))
     x, ask = log.at(max(start, first)) - 3, (subject, "log_start_offset")
     if start >= first:
-        scene.line(f"{key}/start", x, y - 4, x, y + CELL_H + 6, "inkline", z=4, ask=ask)
-    scene.text(f"{key}/start/text", x - 4, below, f"start {start}" if start >= first else
+        scene.line(f"{key}/start", x, y - 4, x, y + CELL_H + 6, "inkline", z=4)
+    scene.text(f"{key}/start/text", log_x - 7, below, f"start {start}" if start >= first else
                f"{start} to {first - 1}", "s12 w6 soft right", ask=ask)
     for lane, (reader, position) in enumerate(positions):
         if position is not None:

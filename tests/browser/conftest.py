@@ -26,7 +26,7 @@ HOST_NOISE = (                              # said by Notebook 7 with no player 
 FILM = "from kafka_internals.viz.player import Player\nfrom tests.viz import films\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory):
     server = Server("jupyterlab", tmp_path_factory.mktemp("lab"))
     write_notebook(server.root / "player.ipynb", FILM, "Player(films.replicas())", "1 + 1")
@@ -35,7 +35,7 @@ def lab(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notebook7(tmp_path_factory):
     server = Server("notebook", tmp_path_factory.mktemp("notebook7"))
     write_notebook(server.root / "player.ipynb", FILM, "Player(films.replicas())")
@@ -43,7 +43,7 @@ def notebook7(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")             # Playwright's event loop counts as running until then
 def browser():
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
@@ -88,7 +88,8 @@ class View:
         self.page.goto(f"{server.url}/{tree}/{name}?reset")
         self.page.wait_for_function(READY, timeout=60_000)
         self.command("notebook:run-all-cells")
-        return self.player()
+        self.page.wait_for_selector(".ki-player[data-step] svg rect, .ki-still img")
+        return self.page.locator(".ki-player, .ki-still").first
 
     def command(self, command: str) -> None:
         self.page.evaluate(RUN, command)
@@ -117,7 +118,7 @@ def view(browser):
         one.context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages(tmp_path_factory):
     """Each film of `tests.viz.films` as a saved page: its name -> file."""
     folder = tmp_path_factory.mktemp("pages")

@@ -37,13 +37,17 @@ def test_a_fresh_notebook_shows_its_pictures_before_anything_runs(lab, view, boo
     assert opened.page.locator(FAILED).count() == 0
 
 
+def films(book: Path) -> int:
+    """How many a reader sees at once: a closed fold shows no player."""
+    return sum(bool(FILM.search(texts(part.cell))) for part in parts(json.loads(book.read_text()))
+               if not part.is_deeper)
+
+
 def test_it_runs_from_top_to_bottom(lab, view, book):
     opened = view()
     opened.run_notebook(lab, book.name)
-    films = sum(bool(FILM.search(texts(part.cell))) for part in parts(json.loads(book.read_text()))
-                if not part.is_deeper)                          # a closed fold shows no player
     opened.page.wait_for_function(
-        f"() => document.querySelectorAll('.ki-player[data-step]').length >= {films}")
+        f"() => document.querySelectorAll('.ki-player[data-step]').length >= {films(book)}")
     assert opened.page.locator(".ki-player:not([data-step])").count() == 0
 
 
@@ -54,6 +58,11 @@ def test_it_is_exported_as_one_live_page_that_asks_nothing_outside(view, book, t
     page.write_text(page_of(book), encoding="utf-8")
     opened = view()
     opened.page.goto(page.as_uri())
+    if not films(book):                                 # its panel's chart stands, and says why
+        panel = opened.page.locator("figure:has(svg)").first
+        expect(panel).to_be_visible()
+        expect(opened.page.get_by_text("This panel needs a kernel")).to_be_visible()
+        return
     player = opened.page.frame_locator("iframe").first.locator(".ki-player[data-step]")
     player.wait_for()
     step = player.get_attribute("data-step")

@@ -1,4 +1,6 @@
-"""The sandbox and the byte bench in a real JupyterLab, driven by mouse and keyboard."""
+"""The panels in a real JupyterLab, driven by mouse and keyboard."""
+
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -13,6 +15,8 @@ sandbox(canonical.healthy, replica_view, "orders-0", missions=missions())"""
 BENCH = """from kafka_internals.course.byte_bench import byte_bench
 from tests.storage.segments import batch
 byte_bench(batch(0, 1).buffer + batch(2, 3).buffer, position=70)"""
+TUNING = """from kafka_internals.course.tuning_panel import tuning_panel
+tuning_panel()"""
 INSIDE = """() => { const box = document.querySelector('.ki-controls').getBoundingClientRect();
   return [...document.querySelectorAll('.ki-controls :is(button, select, input, label, pre, li)')]
     .filter(e => e.offsetParent).map(e => [e.textContent, e.getBoundingClientRect()])
@@ -23,6 +27,7 @@ INSIDE = """() => { const box = document.querySelector('.ki-controls').getBoundi
 def books(lab):
     write_notebook(lab.root / "sandbox.ipynb", SANDBOX, "1 + 1")
     write_notebook(lab.root / "bench.ipynb", BENCH, "1 + 1")
+    write_notebook(lab.root / "tuning.ipynb", TUNING, "1 + 1")
     return lab
 
 
@@ -51,6 +56,11 @@ class Panelled:
 @pytest.fixture
 def sandbox(books, view) -> Panelled:
     return Panelled(view(), books, "sandbox.ipynb")
+
+
+@pytest.fixture
+def tuning(books, view) -> Panelled:
+    return Panelled(view(), books, "tuning.ipynb")
 
 
 @pytest.fixture
@@ -133,7 +143,7 @@ def test_the_film_is_played_by_its_keys_after_each_command(sandbox):
 
 
 @pytest.mark.parametrize("width", [1280, 900, 700])
-@pytest.mark.parametrize("name", ["sandbox.ipynb", "bench.ipynb"])
+@pytest.mark.parametrize("name", ["sandbox.ipynb", "bench.ipynb", "tuning.ipynb"])
 def test_nothing_leaves_the_panel_and_every_control_has_a_label(books, view, width, name):
     opened = Panelled(view(viewport={"width": width, "height": 900}), books, name)
     assert opened.page.evaluate(INSIDE) == []
@@ -168,3 +178,56 @@ def test_what_is_no_byte_is_told_in_the_panel(bench):
     bench.page.keyboard.press("Enter")
     bench.says("ValueError: 'zz' is no byte: write 00 to ff")
     bench.caption("as it was written")
+
+
+LISTEN = """() => { window.__said = [];
+  const listen = changes => window.__said.push(
+    ...changes.flatMap(one => [...one.addedNodes].map(node => node.textContent)));
+  new MutationObserver(listen).observe(document.querySelector('.ki-controls'),
+                                       { childList: true, subtree: true }) }"""
+
+
+def charted(panel: Panelled, text: str) -> None:
+    image = panel.page.locator(".ki-still img")
+    expect(image).to_have_attribute("alt", re.compile(re.escape(text)), timeout=60_000)
+
+
+def test_the_chart_follows_a_choice_and_fills_in_point_by_point(tuning):
+    charted(tuning, "against linger.ms, 5 is chosen. 0: 21.0 ms")
+    tuning.page.evaluate(LISTEN)
+    tuning.field("compression.type").select_option("zstd")
+    tuning.says("mean 7.0 ms, 99 of 100 within 9.9 ms; packing takes 0.8 %")
+    charted(tuning, "; 20: ")
+    said = tuning.page.evaluate("window.__said")
+    assert [number for number in range(1, 6) if any(f"Run {number} of 6." in one for one in said)] \
+        == [1, 2, 3, 4, 5]
+    tuning.field("against").select_option("acks")
+    charted(tuning, "against acks, all is chosen. all: 7.0 ms")
+    charted(tuning, "; 0: ")
+    image = tuning.page.locator(".ki-still img")
+    assert image.evaluate("e => e.decode().then(() => e.clientWidth)") > 400
+
+
+def test_a_newer_choice_is_followed_while_the_older_one_still_runs(tuning):
+    tuning.field("records a second").select_option("12,000")
+    tuning.field("linger.ms").select_option("20")
+    tuning.field("acks").select_option("1")
+    tuning.says("of 12,000 records a second are answered")
+    charted(tuning, "against linger.ms, 20 is chosen.")
+    charted(tuning, "; 10: ")
+    tuning.button("Kafka's defaults").click()
+    charted(tuning, "against linger.ms, 5 is chosen. 0: 21.0 ms")
+    expect(tuning.field("acks")).to_have_value("all")
+
+
+def test_the_chart_is_tuned_with_the_keyboard_and_lab_hears_nothing(tuning):
+    page = tuning.page
+    before = page.evaluate(CELLS)
+    tuning.field("linger.ms").focus()
+    page.keyboard.press("ArrowUp")
+    charted(tuning, "against linger.ms, 3 is chosen. 0: 21.0 ms")
+    page.keyboard.press("Tab")
+    expect(tuning.field("batch.size")).to_be_focused()
+    for key in STEAL:
+        page.keyboard.press(key)
+    assert page.evaluate(CELLS) == before

@@ -47,6 +47,10 @@ def all_in_one(topic, key, value, partitions):
     return 0
 
 
+def in_two(topic, key, value, partitions):
+    return crc32(key.encode()) % 2
+
+
 def beyond_the_last(topic, key, value, partitions):
     return BORN_WITH + crc32(key.encode()) % 2
 
@@ -65,8 +69,9 @@ WRONG = {
     by_what_happened: "first sees ",
     round_robin: "first sees ",
     into_the_newest: "In between the topic grew from 3 to ",
-    all_in_one: "the partitions get 300, 0, 0 of 300 orders: nobody reads out of order, and a "
-                "second and a third consumer would have little or nothing to do.",
+    all_in_one: "the partitions get 300, 0, 0 of 300 orders: nobody reads out of order, and 2 "
+                "of 3 consumers would have little or nothing to do.",
+    in_two: "nobody reads out of order, and 1 of 3 consumers would have little or nothing to do.",
     beyond_the_last: "; the topic has 3 partitions, 0 to 2.",
     a_text: "place() gave '0' for order-",
     pythons_hash: "hash() of a text is another number in every process",

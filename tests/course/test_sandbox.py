@@ -249,8 +249,11 @@ def test_what_is_done_stays_done_in_a_new_cluster_and_a_new_panel_until_it_is_re
     assert open_missions(again) == [1, 2]
     other = sandbox(canonical.healthy, replica_view, "orders-0", missions=THREE, name="other")
     assert open_missions(other) == [1, 2, 3]
-    press(again, "Reset missions")
-    assert open_missions(again) == [1, 2, 3]
+    lose_a_record(panel)
+    assert "every mission is open again" in press(panel, "Reset missions")
+    assert open_missions(again) == open_missions(panel) == [1, 2, 3]
+    assert press(panel, "Send") and open_missions(panel) == [1, 2, 3]
+    assert panel.lines[0] == "cluster = canonical.healthy()" and len(panel.lines) == 4
 
 
 def test_a_mission_that_cannot_judge_says_so_in_the_panel_and_the_film_goes_on():

@@ -3,6 +3,7 @@
 import pytest
 
 from kafka_internals.course import canonical
+from kafka_internals.course.sandbox import DONE, sandbox
 from kafka_internals.course.topic_missions import (
     GROUPS,
     gone_unread,
@@ -10,6 +11,8 @@ from kafka_internals.course.topic_missions import (
     missions,
     read_again,
 )
+from kafka_internals.viz.strips_view import strips_view
+from tests.course.test_sandbox import open_missions, press
 
 ALL = ("orders-0", "orders-1", "orders-2")
 
@@ -65,6 +68,25 @@ def test_what_retention_takes_was_read_or_was_not(cluster):
     _sent(cluster, 20)
     cluster.run(ms=600_000)
     assert gone_unread(cluster)
+
+
+def test_ten_records_and_ten_minutes_are_filmed_whole_and_show_what_went():
+    DONE.clear()
+    panel = sandbox(canonical.short_memory, strips_view, "orders", missions=missions(),
+                    groups=GROUPS, name="ten minutes")
+    said = press(panel, "Send", "Let ten minutes pass", count=10)
+    says = [frame["say"] for frame in panel.player.source["frames"]["truth"]]
+    assert "The film shows the last" not in said
+    assert any("Old segments of orders-" in one and "go: it begins at 2" in one for one in says)
+    assert open_missions(panel) == [1, 2]
+    said = press(panel, "Poll", "Send", "Let ten minutes pass")
+    says = [frame["say"] for frame in panel.player.source["frames"]["truth"]]
+    assert "around the last that changed something" in said         # a reader asks all the time
+    assert any("Old segments of orders-0 go: " in one for one in says)
+    press(panel, "One partition more", "Let ten minutes pass")
+    says = [frame["say"] for frame in panel.player.source["frames"]["truth"]]
+    assert "Java learns that orders has 4 partitions, not 3." in says
+    DONE.clear()
 
 
 def test_each_button_is_a_program_that_runs(cluster):

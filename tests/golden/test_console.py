@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kafka_internals.clients.built_in_partitioner import partition_for_key
 from kafka_internals.clients.kafka_consumer import KafkaConsumer
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.config.broker_config import BROKER_CONFIG
@@ -152,6 +153,16 @@ def test_defaults_and_the_refused_segment_size_are_those_of_our_engine():
     with pytest.raises(ConfigException) as refused:
         TOPIC_CONFIG.parse({"segment.bytes": 500})
     assert TOLD["configs"].endswith(f"executing topic command : {refused.value}\n")
+
+
+def test_keys_lie_where_our_engine_puts_them_before_and_after_the_topic_grew():
+    read = re.findall(r"Partition:(\d)\tOffset:(\d)\t(\w+)\t(\w+)", TOLD["growth"])
+    placed = {f"{key}:{value}": int(partition) for partition, _, key, value in read}
+    assert placed == {line: partition_for_key(line.partition(":")[0].encode(), partitions)
+                      for lines, partitions in zip(console.GROWTH, (3, 4)) for line in lines}
+    assert placed["18:created"] != placed["18:paid"]
+    values = [value for *_, key, value in read if key == "18"]
+    assert values == ["paid", "created"]                # what module 1 shows: the wrong way round
 
 
 # -- the recorder without a broker ------------------------------------------------------------

@@ -165,6 +165,26 @@ def test_each_reader_has_its_own_position_and_reading_removes_nothing(read):
     assert (_position(read[at][1], "slow"), _position(read[at][1], "fast")) == (1, 13)
 
 
+def test_who_sends_is_told_until_a_reader_goes_on_and_again_with_the_next_record():
+    cluster = canonical.healthy()
+    producer, reader = cluster.producer(linger_ms=0), cluster.consumer(auto_offset_reset="earliest")
+    reader.assign("orders-0", "orders-1", "orders-2")
+    for key in ("ada", "bob"):
+        producer.send("orders", "paid", key=key).get()
+        for _ in range(3):
+            reader.poll(50)
+    shown = [_text(shapes, "send/0") for _, shapes in _film(cluster)]
+    assert [one for at, one in enumerate(shown) if one != shown[at - 1]] == \
+        ["ada", None, "bob", None]
+    assert shown[-1] is None
+
+
+def test_the_start_stands_beside_the_strip_and_not_under_a_record_that_is_gone(read):
+    for _, shapes in read:
+        label = shapes["orders-0/start/text"]
+        assert "right" in label["c"] and label["x"] <= shapes["orders-0/base"]["x"] + 1
+
+
 def test_a_position_stands_before_the_record_that_is_read_next(read):
     for _, shapes in read:
         for name in ("slow", "fast"):

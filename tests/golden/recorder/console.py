@@ -3,7 +3,8 @@
 One broker with the request logger at DEBUG; topic `orders` with one partition and an index entry
 every 100 bytes. kafka-console-producer sends two batches, with the linger and the time limit that a
 producer has by default; kafka-console-consumer reads them and waits at the end of the log until a
-third one comes. kafka-jmx then asks the broker and both clients, and after an orderly stop
+third one comes. kafka-jmx then asks the broker and both clients; another topic, `events`, grows by
+a partition between two batches and is read from its beginning; and after an orderly stop
 kafka-dump-log reads the files. The defaults are lines of kafka-configs, and for clients what the
 pages say that the config classes print. Each recording opens with the command that printed it.
 Ports become those of a plain installation; all else stands as it was. What notebooks show of it is
@@ -30,6 +31,7 @@ from tests.kafka.dump_log import JARS as TOOLS
 
 STORED, TOPIC = GOLDEN / "broker", "orders"
 SENT = ("ada:paid\n", "lin:paid\nada:shipped\n", "lin:shipped\nada:paid\nada:shipped\n")
+GROWTH = ("17:created", "18:created", "17:paid"), ("18:paid",)
 # Kafka's rates are of the last 30 s, also on a broker that is younger: it would look busy.
 WARM_UP_S, A_WHILE_S, LIMIT_S, HALF_A_WAIT_S, WHOLE = 65, 3, 60, 0.25, 1 << 24
 CLASSES = {
@@ -100,15 +102,17 @@ class Console:
         kafka = f"org.apache.kafka.tools.{CLASSES[name]}" if name in CLASSES else name
         return [JAVA, "-XX:TieredStopAtLevel=1", *options, "-cp", f"{TOOLS}/*", kafka]
 
-    def printed(self, name: str, *arguments: str, on_broker: bool = True,
-                refused: bool = False) -> str:
-        """The command as one would type it, and what it printed."""
+    def printed(self, name: str, *arguments: str, on_broker: bool = True, refused: bool = False,
+                lines: tuple[str, ...] = ()) -> str:
+        """The command as one would type it, `lines` piped into it, and what it printed."""
         given = (*self._at, *arguments) if on_broker else arguments
         done = subprocess.run([*self.command(name), *given], capture_output=True, text=True,
-                              timeout=LIMIT_S, cwd=self.broker.log_dir)
+                              timeout=LIMIT_S, cwd=self.broker.log_dir,
+                              input="".join(f"{line}\n" for line in lines))
         assert bool(done.returncode) == refused, f"{name}: {done.stdout}{done.stderr}"
         typed = name if name in CLASSES else f"kafka-run-class.sh {name}"
-        return self.plain(f"$ {shlex.join([*typed.split(), *given])}\n{done.stdout}")
+        piped = f"printf '%s\\n' {shlex.join(lines)} | " if lines else ""
+        return self.plain(f"$ {piped}{shlex.join([*typed.split(), *given])}\n{done.stdout}")
 
     def client(self, whose: str, *arguments: str) -> subprocess.Popen:
         """A console producer or consumer that can be asked by JMX."""
@@ -188,6 +192,24 @@ def orders(console: Console) -> Iterator[tuple[str, str]]:
         for whose in MBEANS:
             yield f"metrics-{whose}", console.metrics(whose)
         yield "requests", console.requests()
+    yield "growth", growth(console)
+
+
+def growth(console: Console) -> str:
+    """One key in two partitions: a topic grows between two batches, and is read from its start."""
+    def sent(*lines: str) -> str:
+        return console.printed(
+            "kafka-console-producer.sh", *topic, "--reader-property", "parse.key=true",
+            "--reader-property", "key.separator=:", lines=lines)
+    topic, shown = ("--topic", "events"), ("print.partition", "print.offset", "print.key")
+    read = [part for name in shown for part in ("--formatter-property", f"{name}=true")]
+    return "".join((
+        console.printed("kafka-topics.sh", "--create", *topic, "--partitions", "3"),
+        sent(*GROWTH[0]),
+        console.printed("kafka-topics.sh", "--alter", *topic, "--partitions", "4"),
+        sent(*GROWTH[1]),
+        console.printed("kafka-console-consumer.sh", *topic, "--from-beginning", *read,
+                        "--max-messages", str(sum(map(len, GROWTH))))))
 
 
 def record(work: Path, out: Path) -> None:
@@ -230,7 +252,7 @@ def excerpts(recorded: Path) -> dict[str, str]:
         "metrics-broker": _lines(told["metrics-broker"], SHOWN_OF_BROKER),
         "metrics-producer": _lines(told["metrics-producer"], SHOWN_OF_CLIENTS),
         "metrics-consumer": _lines(told["metrics-consumer"], SHOWN_OF_CLIENTS),
-        "configs": told["configs"]}
+        "configs": told["configs"], "growth": told["growth"]}
 
 
 def _lines(text: str, shown: str) -> str:
