@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 START_MS = 1_767_225_600_000            # 2026-01-01T00:00Z: where virtual time begins in every run
 NO_NODE = -1                            # Kafka's Node.noNode(): no leader
+ZERO_UUID = "A" * 22                    # Uuid.ZERO_UUID, as Kafka writes ids: the id of nothing
 LEGAL_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")     # Topic.validate; "." and ".." are refused
 
 

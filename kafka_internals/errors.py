@@ -15,6 +15,9 @@ another broker may be the right one. Everything else goes to the application.
     |   |   |   +-- NetworkException                        13
     |   |   |   +-- KafkaStorageException                   56
     |   |   |   +-- FencedLeaderEpochException              74
+    |   |   |   +-- PreferredLeaderNotAvailableException      80
+    |   |   |   +-- EligibleLeadersNotAvailableException      83
+    |   |   |   +-- ElectionNotNeededException                84
     |   |   |   +-- UnknownTopicIdException                100
     |   |   |   +-- InconsistentTopicIdException           103
     |   |   +-- CorruptRecordException                       2
@@ -23,6 +26,7 @@ another broker may be the right one. Everything else goes to the application.
     |   |   +-- CoordinatorLoadInProgressException          14
     |   |   +-- NotEnoughReplicasException                  19
     |   |   +-- NotEnoughReplicasAfterAppendException       20
+    |   |   +-- NotControllerException                       41
     |   |   +-- FetchSessionIdNotFoundException             70
     |   |   +-- InvalidFetchSessionEpochException           71
     |   |   +-- UnknownLeaderEpochException                 75
@@ -50,7 +54,12 @@ another broker may be the right one. Everything else goes to the application.
     |   +-- InvalidTxnStateException                        48
     |   +-- TransactionCoordinatorFencedException           52
     |   +-- UnsupportedCompressionTypeException             76
+    |   +-- StaleBrokerEpochException                       77
     |   +-- InvalidRecordException                          87
+    |   +-- DuplicateBrokerRegistrationException           101
+    |   +-- BrokerIdNotRegisteredException                 102
+    |   +-- InconsistentClusterIdException                 104
+    |   +-- InvalidRegistrationException                   119
     +-- ConfigException                               the client's own, never on the wire
     +-- CorruptSnapshotException                      a broker's own, never on the wire
     +-- SerializationException
@@ -66,6 +75,11 @@ another broker may be the right one. Everything else goes to the application.
     IllegalArgumentException                          Java's own: an argument that cannot be
 '''
 
+import re
+
+_BY_NAME: dict[str, type["KafkaException"]] = {}
+_BY_CODE: dict[int, type["KafkaException"]] = {}
+
 
 class KafkaException(Exception):
     """Something that Kafka refuses or that failed. Without a message it tells its meaning."""
@@ -74,16 +88,15 @@ class KafkaException(Exception):
     error_name: str | None = None            # the constant of `Errors`, NOT_ENOUGH_REPLICAS
 
     def __init_subclass__(cls, code: int | None = None, error_name: str | None = None) -> None:
+        if code is not None:
+            own = re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Exception")).upper()
+            error_name = error_name or own
         cls.code, cls.error_name = code, error_name
         if error_name is not None:
             _BY_NAME[error_name] = _BY_CODE[code] = cls
 
     def __str__(self) -> str:
         return super().__str__() or self.__doc__
-
-
-_BY_NAME: dict[str, type[KafkaException]] = {}
-_BY_CODE: dict[int, type[KafkaException]] = {}
 
 
 class ApiException(KafkaException):
@@ -100,23 +113,19 @@ class InvalidMetadataException(RetriableException):
     """What the client knows about leaders is old; it asks for metadata before it tries again."""
 
 
-class UnknownTopicOrPartitionException(InvalidMetadataException, code=3,
-                                       error_name="UNKNOWN_TOPIC_OR_PARTITION"):
+class UnknownTopicOrPartitionException(InvalidMetadataException, code=3):
     """This broker has no such topic or partition, or has not heard of it yet."""
 
 
-class LeaderNotAvailableException(InvalidMetadataException, code=5,
-                                  error_name="LEADER_NOT_AVAILABLE"):
+class LeaderNotAvailableException(InvalidMetadataException, code=5):
     """The partition has no leader at the moment."""
 
 
-class NotLeaderOrFollowerException(InvalidMetadataException, code=6,
-                                   error_name="NOT_LEADER_OR_FOLLOWER"):
+class NotLeaderOrFollowerException(InvalidMetadataException, code=6):
     """This broker does not lead the partition, or holds no replica of it."""
 
 
-class ReplicaNotAvailableException(InvalidMetadataException, code=9,
-                                   error_name="REPLICA_NOT_AVAILABLE"):
+class ReplicaNotAvailableException(InvalidMetadataException, code=9):
     """The replica that was asked for is not there to read from."""
 
 
@@ -128,17 +137,27 @@ class KafkaStorageException(InvalidMetadataException, code=56, error_name="KAFKA
     """The broker's disk failed, and with it every log in that directory."""
 
 
-class FencedLeaderEpochException(InvalidMetadataException, code=74,
-                                 error_name="FENCED_LEADER_EPOCH"):
+class FencedLeaderEpochException(InvalidMetadataException, code=74):
     """The leader epoch of the request is older than the broker's."""
 
 
-class UnknownTopicIdException(InvalidMetadataException, code=100, error_name="UNKNOWN_TOPIC_ID"):
+class PreferredLeaderNotAvailableException(InvalidMetadataException, code=80):
+    """The preferred leader was not available."""
+
+
+class EligibleLeadersNotAvailableException(InvalidMetadataException, code=83):
+    """Eligible topic partition leaders are not available."""
+
+
+class ElectionNotNeededException(InvalidMetadataException, code=84):
+    """Leader election not needed for topic partition."""
+
+
+class UnknownTopicIdException(InvalidMetadataException, code=100):
     """This broker knows no topic with that id."""
 
 
-class InconsistentTopicIdException(InvalidMetadataException, code=103,
-                                   error_name="INCONSISTENT_TOPIC_ID"):
+class InconsistentTopicIdException(InvalidMetadataException, code=103):
     """The log was written for another topic of the same name."""
 
 
@@ -154,35 +173,35 @@ class BufferExhaustedException(TimeoutException):
     """The producer's `buffer.memory` stayed full for `max.block.ms`."""
 
 
-class CoordinatorLoadInProgressException(RetriableException, code=14,
-                                         error_name="COORDINATOR_LOAD_IN_PROGRESS"):
+class CoordinatorLoadInProgressException(RetriableException, code=14):
     """Whoever has to answer does not know enough yet; ask again a little later."""
 
 
-class NotEnoughReplicasException(RetriableException, code=19, error_name="NOT_ENOUGH_REPLICAS"):
+class NotEnoughReplicasException(RetriableException, code=19):
     """The in-sync replica set is smaller than `min.insync.replicas`; nothing was written."""
 
 
-class NotEnoughReplicasAfterAppendException(RetriableException, code=20,
-                                            error_name="NOT_ENOUGH_REPLICAS_AFTER_APPEND"):
+class NotEnoughReplicasAfterAppendException(RetriableException, code=20):
     """The in-sync replica set shrank too far after the leader had written the records."""
 
 
-class FetchSessionIdNotFoundException(RetriableException, code=70,
-                                      error_name="FETCH_SESSION_ID_NOT_FOUND"):
+class NotControllerException(RetriableException, code=41):
+    """This node is not the active controller, or does not know yet what the asker knows."""
+
+
+class FetchSessionIdNotFoundException(RetriableException, code=70):
     """The broker has forgotten this fetch session; begin a new one."""
 
 
-class InvalidFetchSessionEpochException(RetriableException, code=71,
-                                        error_name="INVALID_FETCH_SESSION_EPOCH"):
+class InvalidFetchSessionEpochException(RetriableException, code=71):
     """Requests of this fetch session came out of order; begin a new one."""
 
 
-class UnknownLeaderEpochException(RetriableException, code=75, error_name="UNKNOWN_LEADER_EPOCH"):
+class UnknownLeaderEpochException(RetriableException, code=75):
     """The leader epoch of the request is newer than what this broker knows."""
 
 
-class OffsetNotAvailableException(RetriableException, code=78, error_name="OFFSET_NOT_AVAILABLE"):
+class OffsetNotAvailableException(RetriableException, code=78):
     """A new leader's high watermark has not reached its own epoch yet."""
 
 
@@ -190,7 +209,7 @@ class UnknownServerException(ApiException, code=-1, error_name="UNKNOWN_SERVER_E
     """The broker failed in a way that has no number of its own."""
 
 
-class OffsetOutOfRangeException(ApiException, code=1, error_name="OFFSET_OUT_OF_RANGE"):
+class OffsetOutOfRangeException(ApiException, code=1):
     """The offset lies before the log's start or behind its end."""
 
 
@@ -206,19 +225,19 @@ class RecordBatchTooLargeException(ApiException, code=18, error_name="RECORD_LIS
     """What was to be appended is larger than a whole segment."""
 
 
-class InvalidRequiredAcksException(ApiException, code=21, error_name="INVALID_REQUIRED_ACKS"):
+class InvalidRequiredAcksException(ApiException, code=21):
     """`acks` is neither -1 (all), 0 nor 1."""
 
 
-class InvalidGroupIdException(ApiException, code=24, error_name="INVALID_GROUP_ID"):
+class InvalidGroupIdException(ApiException, code=24):
     """What was asked needs a consumer group, and no `group.id` was given."""
 
 
-class InvalidTimestampException(ApiException, code=32, error_name="INVALID_TIMESTAMP"):
+class InvalidTimestampException(ApiException, code=32):
     """A record's timestamp is too far from the broker's clock."""
 
 
-class UnsupportedVersionException(ApiException, code=35, error_name="UNSUPPORTED_VERSION"):
+class UnsupportedVersionException(ApiException, code=35):
     """The other side does not speak this version of the request."""
 
 
@@ -226,17 +245,15 @@ class TopicExistsException(ApiException, code=36, error_name="TOPIC_ALREADY_EXIS
     """There is a topic of this name already."""
 
 
-class InvalidPartitionsException(ApiException, code=37, error_name="INVALID_PARTITIONS"):
+class InvalidPartitionsException(ApiException, code=37):
     """A topic has at least one partition, and never loses any."""
 
 
-class InvalidReplicationFactorException(ApiException, code=38,
-                                        error_name="INVALID_REPLICATION_FACTOR"):
+class InvalidReplicationFactorException(ApiException, code=38):
     """The replication factor is below 1 or above the number of brokers."""
 
 
-class InvalidReplicaAssignmentException(ApiException, code=39,
-                                        error_name="INVALID_REPLICA_ASSIGNMENT"):
+class InvalidReplicaAssignmentException(ApiException, code=39):
     """The given placement of replicas is impossible."""
 
 
@@ -244,11 +261,11 @@ class InvalidConfigurationException(ApiException, code=40, error_name="INVALID_C
     """A topic or broker cannot be configured like this."""
 
 
-class InvalidRequestException(ApiException, code=42, error_name="INVALID_REQUEST"):
+class InvalidRequestException(ApiException, code=42):
     """The request contradicts itself."""
 
 
-class PolicyViolationException(ApiException, code=44, error_name="POLICY_VIOLATION"):
+class PolicyViolationException(ApiException, code=44):
     """What was asked contradicts a policy of the topic or the cluster."""
 
 
@@ -257,8 +274,7 @@ class OutOfOrderSequenceException(ApiException, code=45,
     """The batch does not follow its producer's last one: something between them is missing."""
 
 
-class UnknownProducerIdException(OutOfOrderSequenceException, code=59,
-                                 error_name="UNKNOWN_PRODUCER_ID"):
+class UnknownProducerIdException(OutOfOrderSequenceException, code=59):
     """The broker has nothing of this producer any more; only older brokers say so."""
 
 
@@ -266,26 +282,44 @@ class DuplicateSequenceException(ApiException, code=46, error_name="DUPLICATE_SE
     """The batch was written before, so long ago that its offset is forgotten."""
 
 
-class InvalidProducerEpochException(ApiException, code=47, error_name="INVALID_PRODUCER_EPOCH"):
+class InvalidProducerEpochException(ApiException, code=47):
     """A newer incarnation of the producer, or a marker, has been here before."""
 
 
-class InvalidTxnStateException(ApiException, code=48, error_name="INVALID_TXN_STATE"):
+class InvalidTxnStateException(ApiException, code=48):
     """The producer's transaction is not in the state that this needs."""
 
 
-class TransactionCoordinatorFencedException(ApiException, code=52,
-                                            error_name="TRANSACTION_COORDINATOR_FENCED"):
+class TransactionCoordinatorFencedException(ApiException, code=52):
     """A newer coordinator of the same transactional id has written here before."""
 
 
-class UnsupportedCompressionTypeException(ApiException, code=76,
-                                          error_name="UNSUPPORTED_COMPRESSION_TYPE"):
+class UnsupportedCompressionTypeException(ApiException, code=76):
     """The records are compressed by a codec that cannot be used here."""
 
 
-class InvalidRecordException(ApiException, code=87, error_name="INVALID_RECORD"):
+class StaleBrokerEpochException(ApiException, code=77):
+    """Another process has registered with this broker id since, or nobody has."""
+
+
+class InvalidRecordException(ApiException, code=87):
     """The broker examined a batch and refused one of its records, and so the whole batch."""
+
+
+class DuplicateBrokerRegistrationException(ApiException, code=101):
+    """Another process has this broker id, and was heard of a short time ago."""
+
+
+class BrokerIdNotRegisteredException(ApiException, code=102):
+    """No broker is registered with this id."""
+
+
+class InconsistentClusterIdException(ApiException, code=104):
+    """The broker belongs to another cluster."""
+
+
+class InvalidRegistrationException(ApiException, code=119):
+    """A broker's registration lacks something, or contradicts another one."""
 
 
 class ConfigException(KafkaException):

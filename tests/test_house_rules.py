@@ -22,11 +22,11 @@ CORES = ("storage", "raft", "controller", "server", "coordinator", "clients", "b
 WORDS = ("common", "errors", "config", "byte_utils", "compression", "record", "record_batch",
          "memory_records_builder", "control_record", "messages")
 # Code lines when all modules are in. Raising one needs its reason in ARCHITECTURE.md.
-BUDGETS = {"cores, clients, messages and bytes": (10_000, WORDS + CORES),
+BUDGETS = {"cores, clients, messages and bytes": (14_500, WORDS + CORES),
            "sim and cluster": (3_400, ("sim", "cluster")),
            "viz and course": (5_600, ("viz", "course")), "wire": (600, ("wire",))}
 LARGEST_CORE, SCRIPT_LINES = 2_000, 1_500
-LARGER_CORES = {"storage": 3_400, "clients": 2_600}     # reasons: ARCHITECTURE.md
+LARGER_CORES = {"storage": 3_400, "clients": 2_600, "controller": 2_200}   # see ARCHITECTURE.md
 
 
 def _id(path: Path) -> str:
@@ -118,7 +118,8 @@ ALLOWED = {
     "record_batch": {"byte_utils", "compression", "errors", "record"},
     "memory_records_builder": {"byte_utils", "errors", "record", "record_batch"},
     "control_record": {"errors", "record", "record_batch"},
-    "messages": {"common", "errors", "record_batch", "messages"},
+    "messages": {"byte_utils", "common", "control_record", "errors", "record", "record_batch",
+                 "messages"},
     "sim": {"sim"},
     "viz": {"common", "sim", "viz"},
     "cluster": set(WORDS) | set(CORES) | {"sim", "cluster"},

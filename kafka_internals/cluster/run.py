@@ -17,10 +17,15 @@ from kafka_internals.cluster.client_node import ClientNode
 from kafka_internals.cluster.cost_model import CostModel
 from kafka_internals.cluster.functions import partitioner_named
 from kafka_internals.cluster.look import attribute_of
+from kafka_internals.cluster.producer_id_blocks import producer_id_blocks
 from kafka_internals.common import Changed, TopicPartition, broker_name
 from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
-from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
-from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
+from kafka_internals.controller.metadata_image import (
+    BrokerRegistration,
+    MetadataImage,
+    TopicImage,
+    place,
+)
 from kafka_internals.messages.produce import ProduceRequest
 from kafka_internals.record import Record
 from kafka_internals.record_batch import RecordBatch, batches
@@ -64,13 +69,13 @@ class Run:
                            without=without)
         self.world.trace = Trace() if traced else None
         self.broker_config = BROKER_CONFIG.parse(dict(setup.configs))
-        producer_ids = ProducerIdControlManager(setup.brokers)
+        producer_ids = producer_id_blocks(setup.brokers)
         self.brokers = {id: BrokerServer(self.world, id, self.broker_config, setup.cost,
-                                         setup.rules, partial(
-                                             producer_ids.generate_next_producer_id, id))
+                                         setup.rules, producer_ids[id])
                         for id in setup.brokers}
         self.clients: dict[str, ClientNode] = {}
-        self.image = MetadataImage(setup.brokers, {})
+        self.image = MetadataImage({id: BrokerRegistration(id, fenced=False)
+                                    for id in setup.brokers})
         self._publish_image()
         self.entries: list[Entry] = []
         self.apps = {} if apps is None else apps

@@ -59,7 +59,6 @@ TOPIC_CONFIG = ConfigDef("topic", (
               ValidString("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"),
               "how the leader stores batches: as they came, or in this codec"),
     ConfigKey("unclean.leader.election.enable", BOOLEAN, False, None,
-              "let a replica lead that is not in sync, at the price of records",
-              later="elections come"),
+              "let a replica lead that is not in sync, at the price of records"),
 ))
 # fmt: on

@@ -1,22 +1,27 @@
-"""ProducerIdControlManager: the controller's part in it, blocks of producer ids for brokers.
+"""ProducerIdControlManager: gives out blocks of producer ids, each once and for ever (KIP-730)."""
 
-Kafka's gives the next block to whoever asks first, and writes that into the metadata log. As long
-as there is no controller, each broker has every n-th block for its own, so that no broker has to
-know what another one asked.
-"""
+from collections.abc import Callable
 
-from kafka_internals.messages.init_producer_id import BLOCK_SIZE, ProducerIdsBlock
+from kafka_internals.controller.cluster_control_manager import ClusterControlManager
+from kafka_internals.controller.controller_result import ControllerResult, Decided
+from kafka_internals.controller.metadata_image import MetadataImage
+from kafka_internals.messages.allocate_producer_ids import AllocateProducerIdsRequest
+from kafka_internals.messages.init_producer_id import ProducerIdsBlock
+from kafka_internals.messages.metadata_records import ProducerIdsRecord
+
+RULE = "a block of producer ids belongs to one broker for ever (KIP-730)"
 
 
 class ProducerIdControlManager:
-    """What each of the brokers was given so far."""
+    """The next block begins where the last one that is in the log ends."""
 
-    def __init__(self, brokers: tuple[int, ...]) -> None:
-        self._brokers = brokers
-        self._next_block = {broker: number for number, broker in enumerate(brokers)}
+    def __init__(self, image: Callable[[], MetadataImage], cluster: ClusterControlManager) -> None:
+        self._image, self._cluster = image, cluster
 
-    def generate_next_producer_id(self, broker: int) -> ProducerIdsBlock:
-        """The broker's next block; it never gets one twice, not even after a restart."""
-        number = self._next_block[broker]
-        self._next_block[broker] += len(self._brokers)
-        return ProducerIdsBlock(number * BLOCK_SIZE)
+    def generate_next_producer_id(self, request: AllocateProducerIdsRequest,
+                                  reads: tuple) -> ControllerResult:
+        """The next block. StaleBrokerEpochException for a broker that was restarted since."""
+        self._cluster.check_broker_epoch(request.broker_id, request.broker_epoch)
+        block = ProducerIdsBlock(self._image().next_producer_id)
+        record = ProducerIdsRecord(request.broker_id, request.broker_epoch, block.after_last)
+        return ControllerResult([Decided(record, RULE, reads)], request.response(block))

@@ -2,7 +2,8 @@
 
 A follower's fetch offset is at the same time its report: it has everything below. `replica_id` is
 the follower's broker id, -1 for a consumer. In a session (KIP-227) a fetch names only what has
-changed since the one before. Diverging epochs (KIP-595) are not part of this engine yet.
+changed since the one before. A follower names the epoch of its last record, too: a leader whose
+log has that epoch end earlier answers where, and nothing else (KIP-595).
 """
 
 from typing import Any, NamedTuple
@@ -12,17 +13,39 @@ from kafka_internals.messages import throttled
 from kafka_internals.messages.fetch_metadata import SESSIONLESS, FetchMetadata
 
 CONSUMER = -1
+NOT_ASKED_FOR = (1 << 63) - 1
 READ_UNCOMMITTED, READ_COMMITTED = "read_uncommitted", "read_committed"
 
 
+class EpochEndOffset(NamedTuple):
+    """Where the records of one leader epoch end, as a leader knows it; -1 unknown."""
+
+    leader_epoch: int
+    end_offset: int
+
+
+class LeaderIdAndEpoch(NamedTuple):
+    """Who leads now, for an asker who was wrong about it (KIP-951)."""
+
+    leader_id: int
+    leader_epoch: int
+
+
 class FetchPartition(NamedTuple):
-    """From where one partition is read, and the leader epoch that the asker believes in."""
+    """From where one partition is read, and the leader epoch that the asker believes in.
+
+    `last_fetched_epoch` is that of the record before `fetch_offset`; -1 where nobody says it.
+    `high_watermark` is what the asker knows of it, -1 for nothing; the largest number where it does
+    not care to hear of a higher one (KIP-1166).
+    """
 
     partition: TopicPartition
     fetch_offset: int
     current_leader_epoch: int
     partition_max_bytes: int
     log_start_offset: int = -1
+    last_fetched_epoch: int = -1
+    high_watermark: int = NOT_ASKED_FOR
 
 
 class PartitionData(NamedTuple):
@@ -30,7 +53,8 @@ class PartitionData(NamedTuple):
 
     `source` is where they lie (LogOffsetMetadata): the network thread sends them from there.
     `aborted_transactions` (each with `producer_id` and `first_offset`) is None where the reader did
-    not ask for committed data only.
+    not ask for committed data only. With a `diverging_epoch` there are no records; a
+    `preferred_read_replica` of 0 or more says where to read instead (KIP-392).
     """
 
     partition: TopicPartition
@@ -41,6 +65,9 @@ class PartitionData(NamedTuple):
     last_stable_offset: int = -1
     aborted_transactions: tuple | None = None
     source: Any = None
+    diverging_epoch: EpochEndOffset | None = None
+    current_leader: LeaderIdAndEpoch | None = None
+    preferred_read_replica: int = -1
 
 
 class FetchRequest(NamedTuple):
@@ -54,6 +81,8 @@ class FetchRequest(NamedTuple):
     isolation_level: str = READ_UNCOMMITTED
     metadata: FetchMetadata = SESSIONLESS
     forgotten: tuple[TopicPartition, ...] = ()
+    replica_epoch: int = -1
+    rack_id: str = ""
 
     def response(self, partitions: tuple[PartitionData, ...],
                  session_id: int = SESSIONLESS.session_id) -> "FetchResponse":

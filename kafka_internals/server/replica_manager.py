@@ -295,7 +295,7 @@ class ReplicaManager:
                 error = "NONE" if one.leader >= 0 else "LEADER_NOT_AVAILABLE"
                 known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
                                                one.leader_epoch, error))
-        body = request.body.response(self.image.brokers, tuple(known), tuple(unknown))
+        body = request.body.response(tuple(self.image.brokers), tuple(known), tuple(unknown))
         return self._answer(request, body, "the broker's metadata image", reads, now_ms)
 
     def _init_producer_id(self, request: Request, now_ms: int) -> list:

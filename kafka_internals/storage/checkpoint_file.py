@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import ZERO_UUID, TopicPartition
 from kafka_internals.errors import KafkaStorageException
 from kafka_internals.storage.file_records import Storage
 
@@ -23,7 +23,6 @@ LOG_START_OFFSET_CHECKPOINT = "log-start-offset-checkpoint"
 CLEANER_OFFSET_CHECKPOINT = "cleaner-offset-checkpoint"             # first dirty offset
 META_PROPERTIES, CLEAN_SHUTDOWN = "meta.properties", ".kafka_cleanshutdown"
 PARTITION_METADATA = "partition.metadata"
-ZERO_UUID = "A" * 22
 _UUID = re.compile("[A-Za-z0-9_-]{22}")
 _NUMBER, _SPACES = re.compile(r"[+-]?0*\d{1,19}"), re.compile(r"\s+", re.ASCII)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

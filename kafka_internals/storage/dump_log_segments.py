@@ -10,8 +10,14 @@ from itertools import pairwise
 from struct import calcsize, unpack_from
 from typing import NamedTuple
 
-from kafka_internals.control_record import END_TRANSACTION_LAYOUT, KEY_LAYOUT, ControlRecordType
+from kafka_internals.control_record import (
+    END_TRANSACTION_LAYOUT,
+    KEY_LAYOUT,
+    OUTCOMES,
+    ControlRecordType,
+)
 from kafka_internals.errors import KafkaException
+from kafka_internals.record import Field
 from kafka_internals.record_batch import (
     LAYOUT,
     RECORD_BATCH_OVERHEAD,
@@ -40,6 +46,9 @@ INDEXES = {OFFSET_INDEX: offset_index.OffsetIndex, TIME_INDEX: time_index.TimeIn
 ENTRIES = {OFFSET_INDEX: offset_index.LAYOUT, TIME_INDEX: time_index.LAYOUT,
            TXN_INDEX: transaction_index.LAYOUT}
 KINDS = (LOG, *ENTRIES, PRODUCER_SNAPSHOT, CHECKPOINT)
+OUTCOME_NAMES = tuple(outcome.name for outcome in OUTCOMES)
+# (is it a control record, key, value) -> [(end, name, meaning, value)] of the value's fields.
+Parser = Callable[[bool, bytes | None, bytes], list]
 
 
 class DumpSnapshot(NamedTuple):
@@ -78,9 +87,11 @@ class OneFile:
         return self._content[position:None if size is None else position + size]
 
 
-def dump(content: bytes, kind: str = LOG, *, name: str = "", base_offset: int = 0) -> DumpSnapshot:
+def dump(content: bytes, kind: str = LOG, *, name: str = "", base_offset: int = 0,
+         parser: Parser | None = None) -> DumpSnapshot:
     """Lay out a file. `kind`: ".log" (or a record batch alone), ".index", ".timeindex",
     ".txnindex", ".snapshot", "checkpoint". `base_offset`: the segment's, for the indexes.
+    `parser`: lays out what records say, such as that of the metadata log; its errors are Kafka's.
 
     ValueError for another kind. Damaged bytes are no error: they are "not readable".
     """
@@ -90,7 +101,7 @@ def dump(content: bytes, kind: str = LOG, *, name: str = "", base_offset: int = 
     content, name = bytes(content), name or ("a record batch" if kind == LOG else f"a {kind} file")
     fields = Fields(content)
     if kind == LOG:
-        _log(fields)
+        _log(fields, parser)
     elif kind == PRODUCER_SNAPSHOT:
         _snapshot(fields)
     elif kind == CHECKPOINT:
@@ -127,11 +138,11 @@ def read_error(content: bytes, kind: str, name: str = "the file", base_offset: i
 
 
 # -- record batches ----------------------------------------------------------------------------
-def _log(fields: Fields) -> None:
+def _log(fields: Fields, parser: Parser | None) -> None:
     content, starts = fields.content, [0]
     said_by(lambda: starts.extend(starts[-1] + one.size for one in batches(content)))
     for position, end in pairwise(starts):
-        _batch(fields, position, end)
+        _batch(fields, position, end, parser)
     if left := len(content) - starts[-1]:
         error = said_by(lambda: list(batches(content, starts[-1])))
         fields.layout(LAYOUT, f"batch at byte {starts[-1]}")
@@ -139,7 +150,7 @@ def _log(fields: Fields) -> None:
                              f"A reader leaves it out.")
 
 
-def _batch(fields: Fields, start: int, end: int) -> None:
+def _batch(fields: Fields, start: int, end: int, parser: Parser | None) -> None:
     batch = RecordBatch(fields.content[start:end])
     header, group = batch.header, f"batch {batch.base_offset}"
     fields.layout(LAYOUT, group, _header_parts(batch))
@@ -152,7 +163,7 @@ def _batch(fields: Fields, start: int, end: int) -> None:
         return
     for number in range(max(0, min(header.records_count, end - start))):
         if not fields.record(f"{group} record {number}", end, batch.header,
-                             _control if header.is_control else None):
+                             _inside(header.is_control, parser)):
             break
     fields.rest(error, end)
 
@@ -174,18 +185,39 @@ def _header_parts(batch: RecordBatch) -> dict[str, tuple[tuple[str, str], ...]]:
         "base_sequence": (("last sequence", str(header.last_sequence)),)}
 
 
-def _control(fields: Fields, part: str, end: int, group: str) -> None:
-    """The key or the value of a control record, where it is long enough for its layout."""
-    layout = KEY_LAYOUT if part == "key" else END_TRANSACTION_LAYOUT
-    named = tuple(field._replace(name=f"{part} {field.name}") for field in layout)
-    if end - fields.position < calcsize(">" + "".join(field.kind for field in layout)):
-        return
-    parts = {}
-    if part == "key":
-        key, said = fields.content[fields.position:end], []
-        error = said_by(lambda: said.append(ControlRecordType.parse(key).name))
-        parts = {"key type": (("ControlRecordType", error or said[0]),)}
-    fields.layout(named, group, parts)
+def _inside(is_control: bool, parser: Parser | None) -> Callable[..., None]:
+    """What lays out the key and then the value of one record, as far as they can be read."""
+    key = None
+
+    def inside(fields: Fields, part: str, end: int, group: str) -> None:
+        nonlocal key
+        data = fields.content[fields.position:end]
+        if part == "key":
+            key = data
+            if is_control:
+                _layout(fields, part, KEY_LAYOUT, end, group,
+                        {"key type": (("ControlRecordType", _control_type(data)),)})
+        elif is_control and _control_type(key) in OUTCOME_NAMES:
+            _layout(fields, part, END_TRANSACTION_LAYOUT, end, group)
+        elif parser:
+            start, found = fields.position, []
+            said_by(lambda: found.extend(parser(is_control, key, data)))
+            for span in found:
+                fields.add(start + span.end, f"{part} {span.name}", span.meaning, span.value, group)
+
+    return inside
+
+
+def _layout(fields: Fields, part: str, layout: tuple[Field, ...], end: int, group: str,
+            parts: dict[str, tuple[tuple[str, str], ...]] | None = None) -> None:
+    if end - fields.position >= calcsize(">" + "".join(field.kind for field in layout)):
+        fields.layout([field._replace(name=f"{part} {field.name}") for field in layout], group,
+                      parts)
+
+
+def _control_type(key: bytes | None) -> str:
+    said = []
+    return said_by(lambda: said.append(ControlRecordType.parse(key).name)) or said[0]
 
 
 # -- the other files ---------------------------------------------------------------------------

@@ -4,13 +4,19 @@ import json
 
 import pytest
 
-from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
+from kafka_internals.config import (
+    BROKER_CONFIG,
+    CONSUMER_CONFIG,
+    PRODUCER_CONFIG,
+    QUORUM_CONFIG,
+    TOPIC_CONFIG,
+)
 from kafka_internals.config.config_def import SAME
 from kafka_internals.errors import ConfigException
 from tests.golden.cases import GOLDEN, json_lines
 
 KAFKA = json.loads((GOLDEN / "groups/configs.json").read_text("utf-8"))
-DEFINITIONS = (PRODUCER_CONFIG, CONSUMER_CONFIG, BROKER_CONFIG)
+DEFINITIONS = (PRODUCER_CONFIG, CONSUMER_CONFIG, BROKER_CONFIG, QUORUM_CONFIG)
 KEYS = [(definition.kind, key) for definition in DEFINITIONS for key in definition.keys.values()]
 INTERNAL = {                                    # which no broker reports; from ServerLogConfigs
     "log.initial.task.delay.ms": {"type": "LONG", "default": 30_000, "valid": "[0,...]"},

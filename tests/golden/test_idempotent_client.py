@@ -10,10 +10,10 @@ import json
 import pytest
 
 from kafka_internals.cluster.cluster import Cluster
+from kafka_internals.cluster.producer_id_blocks import producer_id_blocks
 from kafka_internals.common import TopicPartition
 from kafka_internals.config import BROKER_CONFIG, TOPIC_CONFIG
 from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
-from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
 from kafka_internals.errors import for_code
 from kafka_internals.messages import Request
 from kafka_internals.messages.init_producer_id import InitProducerIdRequest
@@ -83,10 +83,9 @@ class Broker:
     """One broker that is given the recorded requests, and what it answers in Kafka's names."""
 
     def __init__(self) -> None:
-        ids = ProducerIdControlManager((1,))
         self.manager = ReplicaManager(1, Disk(lambda n: 0), BROKER_CONFIG.parse({}), Rules(),
                                       iter(range(1, 99)).__next__,
-                                      lambda: ids.generate_next_producer_id(1))
+                                      producer_id_blocks((1,))[1])
         image = TopicImage("idem", place((1,), 2, 1, frozenset({1})), TOPIC_CONFIG.parse({}))
         self.manager.apply_image(MetadataImage((1,), {}).with_topic(image), 0, False, ())
         self.asked = 0

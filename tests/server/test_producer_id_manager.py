@@ -2,7 +2,7 @@
 
 import pytest
 
-from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
+from kafka_internals.cluster.producer_id_blocks import producer_id_blocks
 from kafka_internals.errors import CoordinatorLoadInProgressException
 from kafka_internals.messages.init_producer_id import ProducerIdsBlock
 from kafka_internals.server.producer_id_manager import ProducerIdManager
@@ -37,6 +37,6 @@ def test_while_the_controller_has_not_answered_a_producer_has_to_ask_again():
 
 
 def test_no_broker_gets_a_block_twice_or_one_of_anothers():
-    controller = ProducerIdControlManager((1, 2, 3))
-    blocks = [controller.generate_next_producer_id(broker).first for broker in (2, 1, 2, 3, 2)]
+    given = producer_id_blocks((1, 2, 3))
+    blocks = [given[broker]().first for broker in (2, 1, 2, 3, 2)]
     assert blocks == [1_000, 0, 4_000, 2_000, 7_000]

@@ -1,0 +1,380 @@
+"""QuorumController: decides about the cluster, and is right only because the log says so (KIP-631).
+
+The leader of the metadata quorum is the active controller. A request becomes records, which are
+appended as one batch and folded into its own image at once, so that the next decision stands on
+them; the answer waits until they are committed. A standby folds what is committed, and so has the
+same image. Only sessions of brokers are soft: whoever becomes active gives every broker a new one.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from kafka_internals.common import Changed, Reply, TopicPartition, Wait
+from kafka_internals.controller.broker_heartbeat_manager import (
+    CONTROLLED_SHUTDOWN,
+    FENCED,
+    UNFENCED,
+)
+from kafka_internals.controller.client_quota_control_manager import ClientQuotaControlManager
+from kafka_internals.controller.cluster_control_manager import ClusterControlManager
+from kafka_internals.controller.configuration_control_manager import (
+    ConfigurationControlManager,
+)
+from kafka_internals.controller.controller_result import ControllerResult, Decided
+from kafka_internals.controller.feature_control_manager import (
+    BOOTSTRAP_FEATURES,
+    FeatureControlManager,
+)
+from kafka_internals.controller.metadata_delta import MetadataDelta
+from kafka_internals.controller.metadata_image import ELR_VERSION, NOTHING, MetadataImage
+from kafka_internals.controller.periodic_task_control_manager import (
+    PeriodicTask,
+    PeriodicTaskControlManager,
+)
+from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
+from kafka_internals.controller.quorum_controller_snapshot import (
+    NO_SOFT_STATE,
+    BrokerControlSnapshot,
+    PartitionControlSnapshot,
+    QuorumControllerSnapshot,
+    SoftState,
+    config_pairs,
+    diff,
+    image_changes,
+    quota_pairs,
+)
+from kafka_internals.controller.replication_control_manager import ReplicationControlManager
+from kafka_internals.controller.striped_replica_placer import StripedReplicaPlacer
+from kafka_internals.controller.topic_control import TopicControl
+from kafka_internals.errors import ApiException, NotControllerException
+from kafka_internals.messages import Request
+from kafka_internals.messages.allocate_producer_ids import AllocateProducerIdsRequest
+from kafka_internals.messages.alter_client_quotas import AlterClientQuotasRequest
+from kafka_internals.messages.alter_partition import AlterPartitionRequest
+from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
+from kafka_internals.messages.broker_registration import BrokerRegistrationRequest
+from kafka_internals.messages.create_partitions import CreatePartitionsRequest
+from kafka_internals.messages.create_topics import CreateTopicsRequest
+from kafka_internals.messages.delete_topics import DeleteTopicsRequest
+from kafka_internals.messages.elect_leaders import ElectLeadersRequest
+from kafka_internals.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
+from kafka_internals.messages.metadata_records import (
+    BROKER_RESOURCE,
+    BeginTransactionRecord,
+    ConfigRecord,
+    EndTransactionRecord,
+    NoOpRecord,
+)
+from kafka_internals.messages.unregister_broker import UnregisterBrokerRequest
+
+BOOTSTRAP_RULE = "an empty log begins with what the cluster was formatted with"
+IDLE_RULE = "metadata.max.idle.interval.ms: the end of the log moves (KIP-835)"
+REPLAY_RULE = "a standby folds what is committed"
+ACTIVE_RULE = "the leader of the metadata quorum is the active controller"
+CONTACT_RULE = "a heartbeat keeps a session alive, and asks for something (KIP-631)"
+COMMIT_RULE = "what the quorum has committed"
+ANSWER_RULE = "the controller answers when its records are committed"
+
+
+class RaftClient(Protocol):
+    """The log of the quorum, as its leader's state machine sees it."""
+
+    def log_end_offset(self) -> int:
+        """The offset of the next record."""
+
+    def schedule_atomic_append(self, epoch: int, records: tuple, now_ms: int,
+                               reads: tuple = ()) -> int:
+        """Append records as one batch; the offset of the last."""
+
+
+class _Stable(NamedTuple):
+    """The state after one batch."""
+
+    last_offset: int
+    image: MetadataImage
+    registered_at: Mapping[int, int]
+
+
+class QuorumController:
+    """A core. `draw` is for placement, `draw_id` for topic ids; `config`: CONTROLLER_CONFIG."""
+
+    def __init__(self, node: int, cluster_id: str, raft: RaftClient, config: Mapping[str, Any],
+                 draw: Callable[[int], int], draw_id: Callable[[int], int],
+                 features: Mapping[str, int] = BOOTSTRAP_FEATURES) -> None:
+        self.node, self.name, self._raft, self._config = node, f"controller-{node}", raft, config
+        self._bootstrap_features = dict(features)
+        self.image, self.claim_epoch = MetadataImage(), -1
+        self.last_committed_offset = -1
+        self._next_write_offset = 0
+        self._stable = _Stable(-1, self.image, NOTHING)
+        self._uncommitted: deque[_Stable] = deque()
+        self._pending: deque[tuple[int, Request, ControllerResult]] = deque()
+
+        def image() -> MetadataImage:
+            return self.image
+
+        self.features = FeatureControlManager(image)
+        self.cluster = ClusterControlManager(self.name, cluster_id, image, self.features,
+                                             config["broker.session.timeout.ms"])
+        self.configuration = ConfigurationControlManager(image, self.features, config)
+        self.replication = ReplicationControlManager(image, self.cluster, self.configuration)
+        self.topics = TopicControl(image, self.cluster, self.configuration,
+                                   StripedReplicaPlacer(draw), draw_id, config)
+        self.quotas = ClientQuotaControlManager(image)
+        self.producer_ids = ProducerIdControlManager(image, self.cluster)
+        self.periodic = PeriodicTaskControlManager(tuple(self._tasks()))
+        self._handlers: dict[type, Callable[[Any, tuple], ControllerResult]] = {
+            BrokerHeartbeatRequest: self.replication.process_broker_heartbeat,
+            UnregisterBrokerRequest: self.replication.unregister_broker,
+            AlterPartitionRequest: self.replication.alter_partition,
+            ElectLeadersRequest: self.replication.elect_leaders,
+            CreateTopicsRequest: self.topics.create_topics,
+            CreatePartitionsRequest: self.topics.create_partitions,
+            DeleteTopicsRequest: self.topics.delete_topics,
+            IncrementalAlterConfigsRequest: self.configuration.incremental_alter_configs,
+            AlterClientQuotasRequest: self.quotas.alter_client_quotas,
+            AllocateProducerIdsRequest: self.producer_ids.generate_next_producer_id,
+        }
+
+    def _tasks(self) -> Iterator[PeriodicTask]:
+        config, replication = self._config, self.replication
+        yield PeriodicTask("maybeFenceStaleBroker", replication.maybe_fence_one_stale_broker,
+                           max(1, config["broker.session.timeout.ms"] // 8))
+        yield PeriodicTask("electUnclean", lambda _: replication.maybe_elect_unclean_leaders(),
+                           config["unclean.leader.election.interval.ms"])
+        if config["auto.leader.rebalance.enable"]:
+            yield PeriodicTask("electPreferred",
+                               lambda _: replication.maybe_balance_partition_leaders(),
+                               config["leader.imbalance.check.interval.seconds"] * 1000)
+        if config["metadata.max.idle.interval.ms"]:
+            yield PeriodicTask("writeNoOpRecord", lambda _: ControllerResult(
+                [Decided(NoOpRecord(), IDLE_RULE)], False), config["metadata.max.idle.interval.ms"])
+
+    @property
+    def is_active(self) -> bool:
+        """True while this node leads the quorum."""
+        return self.claim_epoch >= 0
+
+    @property
+    def next_write_offset(self) -> int:
+        """Where the active controller's next record will be; -1 for a standby."""
+        return self._next_write_offset if self.is_active else -1
+
+    # -- requests -----------------------------------------------------------------------------
+    def handle(self, request: Request, now_ms: int) -> list:
+        """Decide, append, fold; the answer comes with the commit, or at once where none is due."""
+        body, before = request.body, self._soft()
+        if not self.is_active:
+            refused = NotControllerException("this node is not the active controller")
+            return self._refuse(request, refused)
+        if type(body) is BrokerHeartbeatRequest:         # whatever else it says: it is alive
+            self.cluster.heartbeats.update_contact_time(body.broker_id, body.broker_epoch, now_ms)
+        try:
+            result = self._decide(body, request.reads(), now_ms)
+        except ApiException as error:
+            return self._soft_changes(before, CONTACT_RULE, request.reads()) \
+                + self._refuse(request, error)
+        effects = self._append(result.records, now_ms, request.reads())
+        if result.shutting_down is not None:
+            self.cluster.heartbeats.maybe_update_controlled_shutdown_offset(
+                result.shutting_down, self._next_write_offset - 1)
+        effects += self._soft_changes(before, CONTACT_RULE, request.reads())
+        waits_for = self._uncommitted[-1].last_offset if self._uncommitted else -1
+        if waits_for < 0:
+            return effects + self._answer(request, result, ())
+        self._pending.append((waits_for, request, result))
+        return effects
+
+    def _decide(self, body: Any, reads: tuple, now_ms: int) -> ControllerResult:
+        if type(body) is not BrokerRegistrationRequest:
+            return self._handlers[type(body)](body, reads)
+
+        def shutdown(broker: int, is_clean: bool, records: list) -> None:
+            self.replication.handle_broker_shutdown(broker, is_clean, reads, records)
+
+        return self.cluster.register_broker(body, self._next_write_offset, shutdown, reads,
+                                            now_ms)
+
+    def _answer(self, request: Request, result: ControllerResult, reads: tuple) -> list:
+        read = request.reads() + tuple(one for one in result.reads
+                                       if one not in request.reads()) + reads
+        return [Changed(request.id, "answer", None, str(result.response), ANSWER_RULE, read),
+                Reply(request, result.response)]
+
+    def _refuse(self, request: Request, error: ApiException) -> list:
+        body = request.body.error_response(error.error_name, str(error))
+        read = request.reads()
+        if hasattr(request.body, "broker_epoch"):
+            read += ((self.cluster.subject(request.body.broker_id), "epoch"),)
+        return [Changed(request.id, "answer", None, str(body), f"the controller refuses: {error}",
+                        read), Reply(request, body)]
+
+    # -- the log ------------------------------------------------------------------------------
+    def _append(self, decided: list[Decided], now_ms: int, reads: tuple) -> list:
+        """One batch: all of these records or none, folded at once."""
+        if not decided:
+            return []
+        records, old = tuple([one.record for one in decided]), self._next_write_offset
+        last = self._raft.schedule_atomic_append(self.claim_epoch, records, now_ms, reads)
+        effects: list = []
+        for offset, one in enumerate(decided, last + 1 - len(records)):
+            effects += self._replay(one, offset, self.claim_epoch)
+        self._next_write_offset = last + 1
+        self._uncommitted.append(_Stable(last, self.image, self.cluster.registered_at))
+        effects.append(Changed(self.name, "next_write_offset", old, last + 1, decided[-1].rule,
+                               reads))
+        return effects
+
+    def _replay(self, one: Decided, offset: int, epoch: int) -> list:
+        delta, old = MetadataDelta(self.image), self.image
+        delta.replay(one.record, offset, epoch)
+        self.image = delta.apply()
+        self.cluster.replay(one.record, offset)
+        return image_changes(self.name, old, self.image, delta, one.rule, one.reads)
+
+    def handle_commit(self, batch: Any, reads: tuple, now_ms: int) -> list:
+        """Committed: whoever waits for it is answered; a standby folds it now."""
+        effects, old = [], self.last_committed_offset
+        if self.is_active:
+            while self._uncommitted and self._uncommitted[0].last_offset <= batch.last_offset:
+                self._stable = self._uncommitted.popleft()
+        else:
+            for offset, record in enumerate(batch.records, batch.base_offset):
+                effects += self._replay(Decided(record, REPLAY_RULE, reads), offset, batch.epoch)
+            self._stable = _Stable(batch.last_offset, self.image, self.cluster.registered_at)
+        self.last_committed_offset = batch.last_offset
+        effects.append(Changed(self.name, "last_committed_offset", old, batch.last_offset,
+                               COMMIT_RULE, reads))
+        while self._pending and self._pending[0][0] <= batch.last_offset:
+            _, request, result = self._pending.popleft()
+            effects += self._answer(request, result, reads)
+        return effects
+
+    # -- who is active ------------------------------------------------------------------------
+    def handle_leader_change(self, leader: Any, reads: tuple, now_ms: int) -> list:
+        """The quorum has another leader: this node, or not any more."""
+        effects = self._renounce(reads) if self.is_active else []
+        return effects + (self._claim(leader.epoch, reads, now_ms)
+                          if leader.leader_id == self.node else [])
+
+    def _claim(self, epoch: int, reads: tuple, now_ms: int) -> list:
+        self.claim_epoch, self._next_write_offset = epoch, self._raft.log_end_offset()
+        self.cluster.activate(now_ms)
+        self.periodic.activate(now_ms)
+        effects = [Changed(self.name, "claim_epoch", -1, epoch, ACTIVE_RULE, reads),
+                   Changed(self.name, "next_write_offset", -1, self._next_write_offset,
+                           ACTIVE_RULE, reads)]
+        effects += self._soft_changes({}, ACTIVE_RULE, reads)
+        if not self.image.features:
+            effects += self._append(self._bootstrap_records(), now_ms, reads)
+        return effects
+
+    def _bootstrap_records(self) -> list[Decided]:
+        """ActivationRecordsGenerator: what a cluster was formatted with, in one transaction."""
+        min_isr = ConfigRecord(BROKER_RESOURCE, "", "min.insync.replicas",
+                               str(self._config["min.insync.replicas"]))
+        records = [Decided(BeginTransactionRecord("Bootstrap records"), BOOTSTRAP_RULE)]
+        records += self.features.bootstrap_records(self._bootstrap_features)
+        if self._bootstrap_features.get(ELR_VERSION, 0):
+            records.append(Decided(min_isr, BOOTSTRAP_RULE))
+        return [*records, Decided(EndTransactionRecord(), BOOTSTRAP_RULE)]
+
+    def _renounce(self, reads: tuple) -> list:
+        """Back to what is committed: what was appended meanwhile may never be."""
+        old, epoch, offset, before = (self.image, self.claim_epoch, self._next_write_offset,
+                                      self._soft())
+        if self._uncommitted:
+            self.image, self.cluster.registered_at = self._stable[1:]
+        self._uncommitted.clear()
+        self.cluster.deactivate()
+        self.periodic.deactivate()
+        self.claim_epoch = -1
+        effects = [Changed(self.name, "claim_epoch", epoch, -1, ACTIVE_RULE, reads),
+                   Changed(self.name, "next_write_offset", offset, -1, ACTIVE_RULE, reads)]
+        effects += image_changes(self.name, old, self.image, None, ACTIVE_RULE, reads)
+        effects += self._soft_changes(before, ACTIVE_RULE, reads)
+        while self._pending:
+            _, request, _ = self._pending.popleft()
+            effects += self._refuse(request, NotControllerException(
+                "this node is no longer the active controller"))
+        return effects
+
+    # -- time ---------------------------------------------------------------------------------
+    def tick(self, now_ms: int) -> list:
+        """What is due."""
+        effects: list = []
+        for task in self.periodic.take(now_ms):
+            before, result = self._soft(), task.op(now_ms)
+            effects += self._append(result.records, now_ms, ())
+            why = result.records[-1] if result.records else Decided(None, task.name)
+            effects += self._soft_changes(before, why.rule, why.reads)
+            self.periodic.reschedule(task, bool(result.response), now_ms)
+        return effects
+
+    def next_deadline_ms(self) -> int | None:
+        """When `tick` has something to do."""
+        return self.periodic.next_deadline_ms()
+
+    # -- what can be seen ---------------------------------------------------------------------
+    def _soft(self) -> dict[int, SoftState]:
+        """What only the active controller knows of each broker."""
+        heartbeats = self.cluster.heartbeats
+        if heartbeats is None:
+            return {}
+        return {one.broker_id: SoftState(
+            one.state, heartbeats.contact_ms.get((one.broker_id, self._epoch_of(one.broker_id))),
+            one.metadata_offset, one.controlled_shutdown_offset)
+            for one in heartbeats.brokers.values()}
+
+    def _epoch_of(self, broker: int) -> int:
+        known = self.cluster.registration(broker)
+        return -1 if known is None else known.epoch
+
+    def _soft_changes(self, before: dict[int, SoftState], rule: str, reads: tuple) -> list:
+        after = self._soft()
+        return [change for broker in sorted(before.keys() | after.keys())
+                for change in diff(self.cluster.subject(broker), before.get(broker),
+                                   after.get(broker), rule, reads)]
+
+    def snapshot(self) -> QuorumControllerSnapshot:
+        """Frozen."""
+        image = self.image
+        return QuorumControllerSnapshot(
+            self.node, self.claim_epoch, self.last_committed_offset, self.next_write_offset,
+            tuple((name, topic.topic_id) for name, topic in image.topics.items()),
+            config_pairs(image, image.configs), quota_pairs(image, image.client_quotas),
+            tuple(image.features.items()), image.next_producer_id)
+
+    def broker_snapshot(self, broker: int) -> BrokerControlSnapshot | None:
+        """One broker; None where it is not registered."""
+        known, soft = self.image.brokers.get(broker), self._soft().get(broker, NO_SOFT_STATE)
+        if known is None:
+            return None
+        return BrokerControlSnapshot(*known, *soft, self._broker_waits(broker, soft))
+
+    def _broker_waits(self, broker: int, soft: SoftState) -> tuple[Wait, ...]:
+        """Fenced until it has caught up; in service until it is silent; going until others know."""
+        heartbeats, subject = self.cluster.heartbeats, self.cluster.subject
+        if soft.state == FENCED:
+            return (Wait("fenced", subject(broker), "metadata_offset",
+                         self.cluster.registered_at.get(broker, 0)),)
+        if soft.state == CONTROLLED_SHUTDOWN:
+            return tuple(Wait("state", subject(one.broker_id), "metadata_offset",
+                              soft.controlled_shutdown_offset)
+                         for one in heartbeats.brokers.values() if one.state == UNFENCED)
+        if soft.contact_ms is None:
+            return ()
+        silent_ms = soft.contact_ms + heartbeats.session_timeout_ms + 1
+        return (Wait("fenced", subject(broker), "contact_ms", silent_ms, silent_ms),)
+
+    def partition_snapshot(self, partition: TopicPartition) -> PartitionControlSnapshot | None:
+        """One partition; None where there is none. Without a leader it waits for any of these."""
+        one = self.image.partition(partition)
+        if one is None:
+            return None
+        wanted = one.isr or one.elr or one.last_known_elr
+        waits = () if one.leader >= 0 else tuple(
+            Wait("leader", self.cluster.subject(broker), "fenced", False, any_of=True)
+            for broker in wanted)
+        return PartitionControlSnapshot(*one, waits)

@@ -1,0 +1,134 @@
+"""What can be seen of a QuorumController: itself, each broker and each partition as it knows them.
+
+Subjects are "controller-100", "broker-2@controller-100" and "orders-0@controller-100". What a
+record changes is said by comparing two images where the record has touched them.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from kafka_internals.common import Changed, Wait
+from kafka_internals.controller.metadata_delta import MetadataDelta
+from kafka_internals.controller.metadata_image import NOTHING, MetadataImage
+from kafka_internals.messages.metadata_records import TOPIC_RESOURCE
+
+
+class QuorumControllerSnapshot(NamedTuple):
+    """One controller, frozen. `claim_epoch` of -1: a standby. Offsets of -1: none.
+
+    `topics` are (name, id); `configs` and `quotas` (whose and which, value).
+    """
+
+    node: int
+    claim_epoch: int
+    last_committed_offset: int
+    next_write_offset: int
+    topics: tuple[tuple[str, str], ...]
+    configs: tuple[tuple[str, str], ...]
+    quotas: tuple[tuple[str, float], ...]
+    features: tuple[tuple[str, int], ...]
+    next_producer_id: int
+
+
+class SoftState(NamedTuple):
+    """What only the active controller knows of a broker: its heartbeats."""
+
+    state: str | None
+    contact_ms: int | None
+    metadata_offset: int | None
+    controlled_shutdown_offset: int | None
+
+
+NO_SOFT_STATE = SoftState(None, None, None, None)
+
+
+class BrokerControlSnapshot(NamedTuple):
+    """One broker, frozen: its registration, and what the active controller knows beside it."""
+
+    broker_id: int
+    epoch: int
+    incarnation_id: str
+    end_points: tuple
+    features: tuple
+    rack: str | None
+    fenced: bool
+    in_controlled_shutdown: bool
+    log_dirs: tuple[str, ...]
+    cordoned_log_dirs: tuple[str, ...] | None
+    state: str | None
+    contact_ms: int | None
+    metadata_offset: int | None
+    controlled_shutdown_offset: int | None
+    waits: tuple[Wait, ...]
+
+
+class PartitionControlSnapshot(NamedTuple):
+    """One partition, frozen: its registration, and what it waits for without a leader."""
+
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+    leader: int
+    leader_epoch: int
+    partition_epoch: int
+    leader_recovery_state: int
+    elr: tuple[int, ...]
+    last_known_elr: tuple[int, ...]
+    removing_replicas: tuple[int, ...]
+    adding_replicas: tuple[int, ...]
+    directories: tuple[str, ...]
+    waits: tuple[Wait, ...]
+
+
+def diff(subject: str, old: Any, new: Any, rule: str, reads: tuple) -> list[Changed]:
+    """One Changed for each field that differs; None has only fields of None."""
+    return [Changed(subject, name, getattr(old, name, None), getattr(new, name, None), rule, reads)
+            for name in (old or new)._fields
+            if getattr(old, name, None) != getattr(new, name, None)] if old or new else []
+
+
+def config_pairs(image: MetadataImage, resources: Iterable[tuple]) -> tuple:
+    """(("topic orders retention.ms", text), ...)."""
+    return tuple((f"{'topic' if kind == TOPIC_RESOURCE else 'broker'} {name or '<default>'} {key}",
+                  text) for kind, name in resources
+                 for key, text in image.configs.get((kind, name), NOTHING).items())
+
+
+def quota_pairs(image: MetadataImage, entities: Iterable[tuple]) -> tuple:
+    """(("client-id shop producer_byte_rate", bound), ...)."""
+    return tuple((" ".join(f"{kind} {'<default>' if name is None else name}"
+                           for kind, name in entity) + f" {key}", bound) for entity in entities
+                 for key, bound in image.client_quotas.get(entity, NOTHING).items())
+
+
+def _pairs_changed(name: str, field: str, old: Iterable, new: Iterable, why: tuple) -> list:
+    before, after = dict(old), dict(new)
+    return [Changed(name, f"{field}.{key}", before.get(key), after.get(key), *why)
+            for key in {**before, **after} if before.get(key) != after.get(key)]
+
+
+def image_changes(name: str, old: MetadataImage, new: MetadataImage,
+                  delta: MetadataDelta | None, rule: str, reads: tuple) -> list[Changed]:
+    """How two images of one controller differ, where a delta has touched them, or anywhere."""
+    touched = delta or MetadataDelta.between(old, new)
+    why, changes = (rule, reads), []
+    for broker in touched.changed_brokers:
+        changes += diff(f"broker-{broker}@{name}", old.brokers.get(broker),
+                        new.brokers.get(broker), *why)
+    for partition in touched.changed_partitions:
+        changes += diff(f"{partition}@{name}", old.partition(partition),
+                        new.partition(partition), *why)
+    topics = touched.changed_topics
+    changes += _pairs_changed(name, "topics", *(
+        [(one, image.topics[one].topic_id) for one in topics if one in image.topics]
+        for image in (old, new)), why)
+    changes += _pairs_changed(name, "configs", config_pairs(old, touched.changed_configs),
+                              config_pairs(new, touched.changed_configs), why)
+    changes += _pairs_changed(name, "quotas", quota_pairs(old, touched.changed_quotas),
+                              quota_pairs(new, touched.changed_quotas), why)
+    changes += _pairs_changed(name, "features", *(
+        [(one, image.features[one]) for one in touched.changed_features if one in image.features]
+        for image in (old, new)), why)
+    if old.next_producer_id != new.next_producer_id:
+        changes.append(Changed(name, "next_producer_id", old.next_producer_id,
+                               new.next_producer_id, *why))
+    return changes

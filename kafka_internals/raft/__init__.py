@@ -1,0 +1,1 @@
+"""The metadata quorum: who leads it, and what its log holds."""

@@ -1,0 +1,102 @@
+"""EpochState: what a node of the quorum knows in each of its states, and nothing else.
+
+A node knows its epoch always; the leader's epoch start only the leader, whom to fetch from only a
+follower. A leader forgets the high watermark it knew before: it may commit nothing until a record
+of its own epoch is durable, for otherwise a later leader could be without it (KIP-595).
+"""
+
+from kafka_internals.common import NO_NODE
+from kafka_internals.messages.kraft_control_records import Voter
+from kafka_internals.raft.batch_accumulator import BatchAccumulator
+from kafka_internals.raft.file_quorum_state_store import ElectionState
+
+
+class EpochState:
+    """What all states have. `high_watermark` is None where it is not known."""
+
+    name = ""
+    leader_id = NO_NODE
+    high_watermark: int | None = None
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def election(self) -> ElectionState:
+        """What `quorum-state` has to say in this state."""
+        return ElectionState(self.epoch, self.leader_id)
+
+
+class UnattachedState(EpochState):
+    """An epoch whose leader this node cannot reach; it may know its id."""
+
+    name = "UNATTACHED"
+
+    def __init__(self, epoch: int, leader_id: int = NO_NODE) -> None:
+        super().__init__(epoch)
+        self.leader_id = leader_id
+
+
+class ResignedState(EpochState):
+    """It led this epoch before it restarted, and does not do so again."""
+
+    name = "RESIGNED"
+
+    def __init__(self, epoch: int, node: int) -> None:
+        super().__init__(epoch)
+        self.leader_id = node
+
+
+class ProspectiveState(EpochState):
+    """It asks whether it would be elected, before it raises the epoch (KIP-996)."""
+
+    name = "PROSPECTIVE"
+
+    def __init__(self, epoch: int, leader_id: int) -> None:
+        super().__init__(epoch)
+        self.leader_id = leader_id
+
+
+class CandidateState(EpochState):
+    """It has voted for itself."""
+
+    name = "CANDIDATE"
+
+    def __init__(self, epoch: int, candidate: Voter) -> None:
+        super().__init__(epoch)
+        self.candidate = candidate
+
+    def election(self) -> ElectionState:
+        """The vote."""
+        return ElectionState(self.epoch, NO_NODE, *self.candidate)
+
+
+class FollowerState(EpochState):
+    """It fetches from a leader, and hears from it how far the log is committed."""
+
+    name = "FOLLOWER"
+
+    def __init__(self, epoch: int, leader_id: int) -> None:
+        super().__init__(epoch)
+        self.leader_id = leader_id
+
+
+class LeaderState(EpochState):
+    """The one that appends, from `epoch_start_offset` on."""
+
+    name = "LEADER"
+
+    def __init__(self, epoch: int, node: int, epoch_start_offset: int,
+                 accumulator: BatchAccumulator) -> None:
+        super().__init__(epoch)
+        self.leader_id, self.epoch_start_offset = node, epoch_start_offset
+        self.accumulator = accumulator
+        self.remote_log_end_offset: dict[int, int] = {}      # of those that fetch
+
+    def next_high_watermark(self, log_end_offset: int) -> int | None:
+        """Where the quorum is committed up to, with the only voter's durable log ending here.
+
+        None where that is nothing new, or where nothing of the own epoch is among it.
+        """
+        if log_end_offset <= max(self.epoch_start_offset, self.high_watermark or 0):
+            return None
+        return log_end_offset

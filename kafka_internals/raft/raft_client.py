@@ -1,0 +1,54 @@
+"""RaftClient.Listener: who is told of what the quorum has committed, and who leads.
+
+A state machine above the log: the controller, and every broker's metadata. It hears of each
+committed record once and in order, and of a new leader only when it has heard of everything that
+was committed before (KIP-595).
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+from kafka_internals.messages.kraft_control_records import read_control_record
+from kafka_internals.messages.metadata_record_serde import decode
+from kafka_internals.record_batch import batches
+
+
+class LeaderAndEpoch(NamedTuple):
+    """Who leads the quorum, -1 for nobody that is known, and in which epoch."""
+
+    leader_id: int
+    epoch: int
+
+
+class Batch(NamedTuple):
+    """One batch of committed records. `control_records` are KRaft's own; then there are no others.
+
+    `append_timestamp` is the leader's clock, epoch ms.
+    """
+
+    base_offset: int
+    epoch: int
+    append_timestamp: int
+    last_offset: int
+    records: tuple[Any, ...] = ()
+    control_records: tuple[Any, ...] = ()
+
+
+class Listener(Protocol):
+    """Both return effects, as a core does."""
+
+    def handle_commit(self, batch: Batch, reads: tuple, now_ms: int) -> list:
+        """These records are committed; `reads` is why, for "why?"."""
+
+    def handle_leader_change(self, leader: LeaderAndEpoch, reads: tuple, now_ms: int) -> list:
+        """Another leader, or another epoch."""
+
+
+def read_batches(stored: bytes) -> Iterator[Batch]:
+    """What stored batches say. MetadataParseException, InvalidRecordException for damaged ones."""
+    for batch in batches(stored):
+        header, is_control = batch.header, batch.header.is_control
+        said = tuple([read_control_record(one) if is_control else decode(one.value)
+                      for one in batch.records()])
+        yield Batch(header.base_offset, header.partition_leader_epoch, header.max_timestamp,
+                    header.last_offset, () if is_control else said, said if is_control else ())
