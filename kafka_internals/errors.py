@@ -87,13 +87,11 @@ class KafkaException(Exception):
     code: int | None = None                  # the number on the wire, where there is one
     error_name: str | None = None            # the constant of `Errors`, NOT_ENOUGH_REPLICAS
 
-    def __init_subclass__(cls, code: int | None = None, error_name: str | None = None) -> None:
+    def __init_subclass__(cls, code: int | None = None, name: str | None = None) -> None:
         if code is not None:
             own = re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Exception")).upper()
-            error_name = error_name or own
-        cls.code, cls.error_name = code, error_name
-        if error_name is not None:
-            _BY_NAME[error_name] = _BY_CODE[code] = cls
+            _BY_NAME[name or own] = _BY_CODE[code] = cls
+        cls.code, cls.error_name = code, (name or own) if code is not None else None
 
     def __str__(self) -> str:
         return super().__str__() or self.__doc__
@@ -129,11 +127,11 @@ class ReplicaNotAvailableException(InvalidMetadataException, code=9):
     """The replica that was asked for is not there to read from."""
 
 
-class NetworkException(InvalidMetadataException, code=13, error_name="NETWORK_EXCEPTION"):
+class NetworkException(InvalidMetadataException, code=13, name="NETWORK_EXCEPTION"):
     """The connection was lost before an answer came; the request may have been carried out."""
 
 
-class KafkaStorageException(InvalidMetadataException, code=56, error_name="KAFKA_STORAGE_ERROR"):
+class KafkaStorageException(InvalidMetadataException, code=56, name="KAFKA_STORAGE_ERROR"):
     """The broker's disk failed, and with it every log in that directory."""
 
 
@@ -161,11 +159,11 @@ class InconsistentTopicIdException(InvalidMetadataException, code=103):
     """The log was written for another topic of the same name."""
 
 
-class CorruptRecordException(RetriableException, code=2, error_name="CORRUPT_MESSAGE"):
+class CorruptRecordException(RetriableException, code=2, name="CORRUPT_MESSAGE"):
     """A batch does not match its checksum, or its structure is broken."""
 
 
-class TimeoutException(RetriableException, code=7, error_name="REQUEST_TIMED_OUT"):
+class TimeoutException(RetriableException, code=7, name="REQUEST_TIMED_OUT"):
     """It took longer than allowed; whether it happened is not known."""
 
 
@@ -205,7 +203,7 @@ class OffsetNotAvailableException(RetriableException, code=78):
     """A new leader's high watermark has not reached its own epoch yet."""
 
 
-class UnknownServerException(ApiException, code=-1, error_name="UNKNOWN_SERVER_ERROR"):
+class UnknownServerException(ApiException, code=-1, name="UNKNOWN_SERVER_ERROR"):
     """The broker failed in a way that has no number of its own."""
 
 
@@ -213,15 +211,15 @@ class OffsetOutOfRangeException(ApiException, code=1):
     """The offset lies before the log's start or behind its end."""
 
 
-class RecordTooLargeException(ApiException, code=10, error_name="MESSAGE_TOO_LARGE"):
+class RecordTooLargeException(ApiException, code=10, name="MESSAGE_TOO_LARGE"):
     """A record or its batch is larger than the client or the topic allows."""
 
 
-class InvalidTopicException(ApiException, code=17, error_name="INVALID_TOPIC_EXCEPTION"):
+class InvalidTopicException(ApiException, code=17, name="INVALID_TOPIC_EXCEPTION"):
     """No topic may have this name."""
 
 
-class RecordBatchTooLargeException(ApiException, code=18, error_name="RECORD_LIST_TOO_LARGE"):
+class RecordBatchTooLargeException(ApiException, code=18, name="RECORD_LIST_TOO_LARGE"):
     """What was to be appended is larger than a whole segment."""
 
 
@@ -241,7 +239,7 @@ class UnsupportedVersionException(ApiException, code=35):
     """The other side does not speak this version of the request."""
 
 
-class TopicExistsException(ApiException, code=36, error_name="TOPIC_ALREADY_EXISTS"):
+class TopicExistsException(ApiException, code=36, name="TOPIC_ALREADY_EXISTS"):
     """There is a topic of this name already."""
 
 
@@ -257,7 +255,7 @@ class InvalidReplicaAssignmentException(ApiException, code=39):
     """The given placement of replicas is impossible."""
 
 
-class InvalidConfigurationException(ApiException, code=40, error_name="INVALID_CONFIG"):
+class InvalidConfigurationException(ApiException, code=40, name="INVALID_CONFIG"):
     """A topic or broker cannot be configured like this."""
 
 
@@ -269,8 +267,7 @@ class PolicyViolationException(ApiException, code=44):
     """What was asked contradicts a policy of the topic or the cluster."""
 
 
-class OutOfOrderSequenceException(ApiException, code=45,
-                                  error_name="OUT_OF_ORDER_SEQUENCE_NUMBER"):
+class OutOfOrderSequenceException(ApiException, code=45, name="OUT_OF_ORDER_SEQUENCE_NUMBER"):
     """The batch does not follow its producer's last one: something between them is missing."""
 
 
@@ -278,7 +275,7 @@ class UnknownProducerIdException(OutOfOrderSequenceException, code=59):
     """The broker has nothing of this producer any more; only older brokers say so."""
 
 
-class DuplicateSequenceException(ApiException, code=46, error_name="DUPLICATE_SEQUENCE_NUMBER"):
+class DuplicateSequenceException(ApiException, code=46, name="DUPLICATE_SEQUENCE_NUMBER"):
     """The batch was written before, so long ago that its offset is forgotten."""
 
 

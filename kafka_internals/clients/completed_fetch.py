@@ -40,6 +40,9 @@ class CompletedFetch:
         self.failure: KafkaException | None = None
         self.is_consumed = False
         self._sizes: deque[int] = deque()
+        self._epochs: deque[int] = deque()
+        self._end_epoch: int | None = None
+        self.last_epoch: int | None = None        # of the batch that was given or passed last
         self._bytes_read = self.records_read = 0
         self._config, self._aggregator = config, aggregator
         self._aborted = sorted(data.aborted_transactions or (), key=lambda one: one.first_offset)
@@ -66,8 +69,10 @@ class CompletedFetch:
                     self._sizes.append(size_in_bytes(record.timestamp - header.base_timestamp,
                                                      record.offset - header.base_offset,
                                                      *record[2:]))
+                    self._epochs.append(header.partition_leader_epoch)
                     self.end_offset = record.offset + 1
         self.end_offset = max(self.end_offset, header.next_offset)
+        self._end_epoch = header.partition_leader_epoch
 
     def _is_passed_over(self, batch: RecordBatch) -> bool:
         """Control batches always; with read_committed also what was aborted."""
@@ -95,7 +100,11 @@ class CompletedFetch:
                 f"needed, please seek past the record to continue consumption.") from self.failure
         self.records_read += len(taken)
         self._bytes_read += sum(self._sizes.popleft() for _ in taken)
+        for _ in taken:
+            self.last_epoch = self._epochs.popleft()
         self.is_consumed = len(taken) < most and self.failure is None
+        if self.is_consumed and self._end_epoch is not None:
+            self.last_epoch = self._end_epoch
         return taken
 
     def drain(self, now_ms: int) -> None:

@@ -32,19 +32,22 @@ from kafka_internals.errors import (
 from kafka_internals.messages.fetch import CONSUMER, FetchPartition, FetchRequest, FetchResponse
 
 FETCH_RULE = "a consumer fetches from its position, and ahead of poll()"
+NEARER_RULE = "the leader says where to read, until metadata.max.age.ms or an error (KIP-392)"
 POSITION_RULE = "position = offset of the next record that poll() gives"
 
 
 class Given(NamedTuple):
     """What `poll()` takes of one partition: records, and how many are left of its fetch.
 
-    `end` is where the position is afterwards; without records it may still have moved.
+    `end` is where the position is afterwards; without records it may still have moved. `epoch` is
+    that of the leader who wrote what was passed last.
     """
 
     partition: TopicPartition
     records: list[ConsumerRecord]
     end: int
     left: int
+    epoch: int | None = None
 
 
 class Fetcher:
@@ -84,11 +87,10 @@ class Fetcher:
     def send_fetches(self, now_ms: int) -> list:
         """Ask each leader from which nothing is buffered and nothing in flight."""
         effects, config, subscriptions = [], self._config, self._subscriptions
-        if not (led := subscriptions.by_leader(self._is_fetchable, FetchRequest, now_ms)):
+        if not (led := subscriptions.by_leader(self._is_fetchable, FetchRequest, now_ms, True)):
             return effects
-        holding = {known.leader for name in self._completed
-                   if subscriptions.assigned[name].is_fetchable()
-                   and (known := self._network.leader_of(name))}
+        holding = {subscriptions.read_replica(name, now_ms) for name in self._completed
+                   if subscriptions.assigned[name].is_fetchable()}
         for broker, names in led.items():
             if broker in holding:
                 continue
@@ -98,7 +100,8 @@ class Fetcher:
                                 config["max.partition.fetch.bytes"]) for name in names])
             body = FetchRequest(CONSUMER, config["fetch.max.wait.ms"], config["fetch.min.bytes"],
                                 config["fetch.max.bytes"], data.to_send,
-                                config["isolation.level"], data.metadata, data.to_forget)
+                                config["isolation.level"], data.metadata, data.to_forget,
+                                rack_id=config["client.rack"])
             effects += self._network.send(broker, body, data, now_ms, FETCH_RULE,
                                           subscriptions.reads(names))
         return effects
@@ -106,10 +109,16 @@ class Fetcher:
     def _is_fetchable(self, name: TopicPartition, state: TopicPartitionState) -> bool:
         return state.is_fetchable() and name not in self._completed
 
-    def disconnected(self, broker: int, in_flight: list[InFlight]) -> None:
-        """A fetch that is not answered leaves its session in doubt."""
-        if any(isinstance(one.request.body, FetchRequest) for one in in_flight):
-            self._sessions[broker].handle_error()
+    def disconnected(self, broker: int, in_flight: list[InFlight]) -> list[Changed]:
+        """A fetch that is not answered leaves its session in doubt, and who was preferred too."""
+        effects = []
+        for one in in_flight:
+            if isinstance(one.request.body, FetchRequest):
+                self._sessions[broker].handle_error()
+                for name in one.context.session_partitions:
+                    if name in self._subscriptions.assigned:
+                        effects += self._subscriptions.prefer(name, None, NEARER_RULE)
+        return effects
 
     def handle(self, broker: int, asked: InFlight, body: FetchResponse, reads: tuple,
                now_ms: int) -> list[Changed]:
@@ -131,11 +140,16 @@ class Fetcher:
                 one.drain(now_ms)                 # reassigned or moved since: nobody wants it
                 continue
             if data.error == "NONE":
+                if data.preferred_read_replica >= 0:
+                    until_ms = now_ms + self._config["metadata.max.age.ms"]
+                    effects += self._subscriptions.prefer(
+                        name, (data.preferred_read_replica, until_ms), NEARER_RULE, reads)
                 effects += self._subscriptions.told(data, reads)
                 effects += self._buffer(one, offset)
                 if name not in self._completed:
                     one.drain(now_ms)
             else:
+                effects += self._network.update_leadership(data, reads)
                 self._completed[name] = one
         return effects
 
@@ -172,6 +186,8 @@ class Fetcher:
         """
         error = for_name(one.error)(f"{name}: {one.error}")
         if isinstance(error, OffsetOutOfRangeException):
+            if state.preferred_read_replica is not None:      # the leader may know better
+                return self._subscriptions.prefer(name, None, NEARER_RULE, one.reads)
             self._subscriptions.reset(state, OffsetOutOfRangeException(
                 f"Fetch position {state.position} is out of range for partition {name}"))
             if state.reset is not None:
@@ -181,6 +197,7 @@ class Fetcher:
                                            f"{state.position} for topic-partition {name}")
         elif isinstance(error, (InvalidMetadataException, OffsetNotAvailableException)):
             self._network.want_metadata(one.reads)
+            return self._subscriptions.prefer(name, None, NEARER_RULE, one.reads)
         elif not isinstance(error, (UnknownLeaderEpochException, UnknownServerException)):
             state.failure = IllegalStateException(
                 f"Unexpected error code {error.code} ({one.error}) while fetching at offset "
@@ -213,4 +230,4 @@ class Fetcher:
                 if one.records_read:
                     self._subscriptions.move_to_end(name)
             yield Given(name, records, one.end_offset if one.is_consumed else
-                        records[-1].offset + 1, len(one.records))
+                        records[-1].offset + 1, len(one.records), one.last_epoch)

@@ -17,6 +17,7 @@ from kafka_internals.clients.kafka_consumer_metrics import KafkaConsumerMetrics
 from kafka_internals.clients.metrics import MetricName, Metrics
 from kafka_internals.clients.network_client import NetworkClient, node_sensors
 from kafka_internals.clients.offset_fetcher import OffsetFetcher, OffsetLookup
+from kafka_internals.clients.offsets_for_leader_epoch_client import OffsetsForLeaderEpochClient
 from kafka_internals.clients.subscription_state import SubscriptionState, TopicPartitionState
 from kafka_internals.common import Changed, TopicPartition, Wait
 from kafka_internals.config.auto_offset_reset_strategy import AutoOffsetResetStrategy
@@ -24,6 +25,7 @@ from kafka_internals.errors import KafkaException
 from kafka_internals.messages import Response
 from kafka_internals.messages.fetch import FetchRequest, FetchResponse
 from kafka_internals.messages.metadata import MetadataResponse
+from kafka_internals.messages.offset_for_leader_epoch import OffsetForLeaderEpochResponse
 
 
 class PollCall:
@@ -53,7 +55,8 @@ class ConsumerSnapshot(NamedTuple):
     """What a consumer knows; where it is not a tuple of names, of (partition, value) pairs.
 
     `fetch_position` is where the next fetch will begin, `known_high_watermark` what a fetch told
-    last. A fetch in flight is what its partitions wait for (`in_flight`).
+    last. A fetch in flight is what its partitions wait for (`in_flight`). `validating` are those
+    whose new leader is asked whether the position is in its log (KIP-320).
     """
 
     topics: tuple[str, ...]
@@ -66,6 +69,8 @@ class ConsumerSnapshot(NamedTuple):
     paused: tuple[TopicPartition, ...]
     leader: tuple[tuple[TopicPartition, int], ...]
     waits: tuple[Wait, ...] = ()
+    validating: tuple[TopicPartition, ...] = ()
+    preferred_read_replica: tuple[tuple[TopicPartition, int | None], ...] = ()
 
     @property
     def lag(self) -> tuple[tuple[TopicPartition, int | None], ...]:
@@ -97,6 +102,7 @@ class KafkaConsumer:
         self._metrics = KafkaConsumerMetrics(self._all_metrics)
         self._fetcher = Fetcher(config, self.network, self._subscriptions, self._fetch_metrics)
         self._offsets = OffsetFetcher(config, self.network, self._subscriptions)
+        self._validator = OffsetsForLeaderEpochClient(config, self.network, self._subscriptions)
 
     # -- the application's calls --------------------------------------------------------------
     def assign(self, partitions: tuple[TopicPartition, ...], now_ms: int) -> list:
@@ -181,6 +187,7 @@ class KafkaConsumer:
         effects += self._offsets.send_lookups(now_ms)
         effects += self.network.refresh_metadata(now_ms)
         effects += self._offsets.reset_positions(now_ms)
+        effects += self._validator.validate_positions(now_ms)
         effects += self._fetcher.send_fetches(now_ms)
         if self._polling():
             effects += self._deliver(now_ms)
@@ -241,7 +248,7 @@ class KafkaConsumer:
     def _advance(self, call: PollCall, given: Given, state: TopicPartitionState) -> list[Changed]:
         """The position moves, by records or past what is not given out."""
         name, asked = given.partition, (call.subject, "state")
-        old, state.position = state.position, given.end
+        old, state.position, state.offset_epoch = state.position, given.end, given.epoch
         state.why = (self.client_id, f"position.{name}")
         if not given.records:
             ahead = (self.client_id, f"fetch_position.{name}")
@@ -261,18 +268,21 @@ class KafkaConsumer:
             effects = list(self.network.learn(reads, response.body, now_ms))
         elif isinstance(response.body, FetchResponse):
             effects = self._fetcher.handle(broker, asked, response.body, reads, now_ms)
+        elif isinstance(response.body, OffsetForLeaderEpochResponse):
+            effects = self._validator.handle(asked, response.body, reads, now_ms)
         else:
             effects = self._offsets.handle(asked, response.body, reads, now_ms)
         return effects + self._run(now_ms)
 
     def disconnected(self, broker: int, now_ms: int) -> list:
         """The connection to a broker is gone: ask again, after the back-off."""
-        self._lost(broker, self.network.disconnected(broker, now_ms)[0], now_ms)
-        return self._run(now_ms)
+        return self._lost(broker, self.network.disconnected(broker, now_ms)[0], now_ms) \
+            + self._run(now_ms)
 
-    def _lost(self, broker: int, in_flight: list, now_ms: int) -> None:
+    def _lost(self, broker: int, in_flight: list, now_ms: int) -> list[Changed]:
         self._offsets.disconnected(in_flight, now_ms)
-        self._fetcher.disconnected(broker, in_flight)
+        self._validator.disconnected(in_flight, now_ms)
+        return self._fetcher.disconnected(broker, in_flight)
 
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
@@ -280,14 +290,13 @@ class KafkaConsumer:
         effects = []
         for broker in self.network.timed_out(now_ms):
             closed, in_flight, _ = self.network.give_up(broker, now_ms)
-            self._lost(broker, in_flight, now_ms)
-            effects += closed
+            effects += self._lost(broker, in_flight, now_ms) + closed
         return effects + self._run(now_ms)
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do."""
         due = [self.network.next_deadline_ms(now_ms), self._subscriptions.next_deadline_ms(now_ms),
-               self._offsets.next_deadline_ms(now_ms)]
+               self._offsets.next_deadline_ms(now_ms), self._validator.next_deadline_ms(now_ms)]
         if self._polling():
             due.append(self.polls[-1].deadline_ms)
         return min([ms for ms in due if ms is not None and ms > now_ms], default=None)
@@ -308,7 +317,9 @@ class KafkaConsumer:
             tuple((name, fetcher.buffered(name)) for name in self.assignment),
             subscriptions.each("high_watermark"), self.paused,
             tuple((name, known.leader) for name, known in self.network.leaders.items()),
-            self._waits())
+            self._waits(), subscriptions.validating,
+            tuple((name, one and one[0]) for name, one in
+                  subscriptions.each("preferred_read_replica")))
 
     def _waits(self) -> tuple[Wait, ...]:
         """Each partition that is being fetched waits for the answer to that fetch."""

@@ -23,6 +23,7 @@ def node_sensors(kind: str) -> dict[str, Sensor]:
                                            ("request-latency-max", "max")), of)}
 
 
+HINT_RULE = "a broker that does not lead says who does, in a newer epoch (KIP-951)"
 METADATA_RULE = "a client asks any broker who leads what, and again when it was told wrong"
 
 
@@ -248,17 +249,28 @@ class NetworkClient:
         changes = self._count(reads, body)
         for told in body.partitions:
             old, new = self.leaders.get(told.partition), Leadership(told.leader, told.leader_epoch)
-            if old != new:
-                self.leaders[told.partition] = new
-                changes.append(Changed(self.client_id, f"leader.{told.partition}",
-                                       old.leader if old else None, new.leader, METADATA_RULE,
-                                       reads))
+            if old is None or old != new and new.leader_epoch >= old.leader_epoch:
+                changes += self._led_by(told.partition, new, METADATA_RULE, reads)
         self._metadata_repeats = 0 if changes else self._metadata_repeats + 1
         self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(
             max(0, self._metadata_repeats - 1))
         if self.unknown_topics or any(told.leader < 0 for told in body.partitions):
             self.want_metadata(reads)
         return changes
+
+    def _led_by(self, name: TopicPartition, new: Leadership, rule: str,
+                reads: tuple) -> list[Changed]:
+        old, self.leaders[name] = self.leaders.get(name), new
+        return [Changed(self.client_id, f"leader.{name}", old.leader if old else None, new.leader,
+                        rule, reads)]
+
+    def update_leadership(self, data: Any, reads: tuple) -> list[Changed]:
+        """An answer that says who leads instead, in a newer epoch than is known (KIP-951)."""
+        hint, known = data.current_leader, self.leaders.get(data.partition)
+        if hint is None or hint.leader_id < 0 or known is None or \
+                hint.leader_epoch <= known.leader_epoch:
+            return []
+        return self._led_by(data.partition, Leadership(*hint), HINT_RULE, reads)
 
     def _count(self, reads: tuple, body: MetadataResponse) -> list[Changed]:
         """A topic may have more partitions than before, never fewer."""

@@ -216,6 +216,7 @@ class Sender:
         effects = []
         for batch, result in zip(asked.context, response.body.partitions):
             settled = result.error == "NONE" and not batch.done
+            effects += self.network.update_leadership(result, reads)
             effects += self._complete(batch, result, reads, now_ms)
             if settled:
                 self.network.settled(broker, (batch.records[-1].subject, "state"))

@@ -13,6 +13,7 @@ from kafka_internals.common import Changed, TopicPartition
 from kafka_internals.config.auto_offset_reset_strategy import AutoOffsetResetStrategy
 from kafka_internals.messages.fetch import READ_COMMITTED, PartitionData
 
+TRUNCATION_RULE = "the log was cut off: go on where it parts from what was read (KIP-320)"
 MARK_RULE = "a consumer knows the high watermark from what a fetch told last"
 
 
@@ -20,7 +21,8 @@ class TopicPartitionState:
     """One assigned partition: its position, or where to find one; the next fetch leaves `why`."""
 
     __slots__ = ("position", "reset", "not_before_ms", "why", "failure", "paused",
-                 "high_watermark", "last_stable_offset", "log_start_offset")
+                 "high_watermark", "last_stable_offset", "log_start_offset", "offset_epoch",
+                 "current_leader", "awaits_validation", "preferred_read_replica")
 
     def __init__(self, why: tuple) -> None:
         self.position: int | None = None
@@ -32,14 +34,19 @@ class TopicPartitionState:
         self.high_watermark: int | None = None            # as a fetch told last, as are these:
         self.last_stable_offset: int | None = None
         self.log_start_offset: int | None = None
+        self.offset_epoch: int | None = None   # of the record before the position, once one is read
+        self.current_leader: Any = None        # under whom the position is good (Leadership)
+        self.awaits_validation = False         # until its leader has been asked (KIP-320)
+        self.preferred_read_replica: tuple[int, int] | None = None   # a broker, until when in ms
 
     def wants_reset(self) -> bool:
         """No position, and where to find one is known."""
         return self.position is None and self.reset is not None
 
     def is_fetchable(self) -> bool:
-        """A position, no pause, and nothing to raise first."""
-        return self.position is not None and not self.paused and self.failure is None
+        """A position that is known to be good, no pause, and nothing to raise first."""
+        return self.position is not None and not self.paused and self.failure is None \
+            and not self.awaits_validation
 
     def look_for(self, strategy: AutoOffsetResetStrategy | None) -> None:
         """From now on a position is wanted from there, or (None) not any more."""
@@ -80,9 +87,40 @@ class SubscriptionState:
         """A position that jumps; the next fetch, which was to begin elsewhere, follows."""
         state = self.assigned[name]
         old, state.position = state.position, position
-        return [Changed(self.client_id, f"position.{name}", old, position, rule, reads),
+        if rule != TRUNCATION_RULE:
+            state.offset_epoch = None          # nothing that was read leads up to it
+        validating, state.awaits_validation = self.validating, False
+        moved = [] if validating == self.validating else [
+            Changed(self.client_id, "validating", validating, self.validating, rule, reads)]
+        return moved + [Changed(self.client_id, f"position.{name}", old, position, rule, reads),
                 Changed(self.client_id, f"fetch_position.{name}", fetch_position, position, rule,
                         reads)]
+
+    @property
+    def validating(self) -> tuple[TopicPartition, ...]:
+        """Partitions whose leader is asked whether their position is still in its log."""
+        return tuple([name for name, one in self.assigned.items() if one.awaits_validation])
+
+    @property
+    def resets(self) -> bool:
+        """True where `auto.offset.reset` names a place."""
+        return self._policy.name != "none"
+
+    def prefer(self, name: TopicPartition, replica: tuple[int, int] | None, rule: str,
+               reads: tuple = ()) -> list[Changed]:
+        """Read from this broker until then, or (None) from the leader again (KIP-392)."""
+        state = self.assigned[name]
+        old, state.preferred_read_replica = state.preferred_read_replica, replica
+        brokers = [one and one[0] for one in (old, replica)]
+        return [] if brokers[0] == brokers[1] else [Changed(
+            self.client_id, f"preferred_read_replica.{name}", *brokers, rule, reads)]
+
+    def read_replica(self, name: TopicPartition, now_ms: int) -> int | None:
+        """The broker to fetch from: the preferred one, as long as that holds, else the leader."""
+        if (known := self._network.leader_of(name)) is None:
+            return None
+        preferred = self.assigned[name].preferred_read_replica
+        return known.leader if preferred is None or now_ms >= preferred[1] else preferred[0]
 
     def told(self, data: PartitionData, reads: tuple) -> list[Changed]:
         """Keep what a fetch told about the ends of a partition."""
@@ -108,8 +146,11 @@ class SubscriptionState:
         return None if start is None or state.position is None else state.position - start
 
     def by_leader(self, wanted: Callable[[TopicPartition, TopicPartitionState], bool], kind: type,
-                  now_ms: int) -> dict[int, list[TopicPartition]]:
-        """Partitions by leader, where one may be asked: none of this kind in flight there."""
+                  now_ms: int, preferred: bool = False) -> dict[int, list[TopicPartition]]:
+        """Partitions by leader, where one may be asked: none of this kind in flight there.
+
+        With `preferred` by the broker to fetch from.
+        """
         network = self._network
         led: dict[int, list[TopicPartition]] = {}
         for name in self._turns:
@@ -118,9 +159,10 @@ class SubscriptionState:
             known = network.leader_of(name)
             if known is None:
                 network.want_metadata()
-            elif network.can_send(known.leader, now_ms) and \
-                    not network.awaits(known.leader, kind):
-                led.setdefault(known.leader, []).append(name)
+                continue
+            broker = self.read_replica(name, now_ms) if preferred else known.leader
+            if network.can_send(broker, now_ms) and not network.awaits(broker, kind):
+                led.setdefault(broker, []).append(name)
         return led
 
     def reads(self, names: list[TopicPartition]) -> tuple:
@@ -136,6 +178,9 @@ class SubscriptionState:
                 due.append(state.not_before_ms)
             if (known := network.leader_of(name)) is not None:
                 due.append(network.reachable_from_ms(known.leader))
+            if state.preferred_read_replica is not None:
+                due += [network.reachable_from_ms(state.preferred_read_replica[0]),
+                        state.preferred_read_replica[1]]
         return min([ms for ms in due if ms > now_ms], default=None)
 
     def each(self, attribute: str) -> tuple[tuple[TopicPartition, Any], ...]:

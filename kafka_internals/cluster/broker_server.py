@@ -18,8 +18,8 @@ from kafka_internals.cluster.broker_threads import (
 )
 from kafka_internals.cluster.cost_model import CostModel
 from kafka_internals.common import START_MS, Changed, Disconnect, Persist, Reply, Send, broker_name
-from kafka_internals.server.partition import Rules
 from kafka_internals.server.replica_manager import ReplicaManager
+from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import Disk
 from kafka_internals.sim.world import DISCONNECTED, REQUEST, RESPONSE, TICK, Node, World
 

@@ -28,12 +28,15 @@ from kafka_internals.server.client_quota_manager import (
     PRODUCER_BYTE_RATE,
     REQUEST_PERCENTAGE,
 )
-from kafka_internals.server.partition import Rules
+from kafka_internals.server.rules import Rules
 
 QUOTAS = (PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, REQUEST_PERCENTAGE)
 UNSAFE = {"high_watermark": ("isr", "leader"), "consumer_reads_to": ("high watermark", "log end"),
           "acks_all_waits_for": ("high watermark", "append"),
-         "replicas_awaited_in": ("purgatory", "handler thread"), "offsets": ("dense", "gap")}
+          "replicas_awaited_in": ("purgatory", "handler thread"), "offsets": ("dense", "gap"),
+          "truncation": ("diverging epoch", "hw", "kip-101"), "fencing": (True, False),
+          "high_watermark_isr": ("maximal", "proposed", "committed"),
+          "min_isr_gate": (True, False), "broker_epochs": (True, False)}
 
 
 def broker_count(brokers: int) -> None:

@@ -29,7 +29,7 @@ from kafka_internals.controller.metadata_image import (
 from kafka_internals.messages.produce import ProduceRequest
 from kafka_internals.record import Record
 from kafka_internals.record_batch import RecordBatch, batches
-from kafka_internals.server.partition import Rules
+from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import DiskSnapshot
 from kafka_internals.sim.disk_faults import FullDisk
 from kafka_internals.sim.journal import Entry, Journal

@@ -13,7 +13,7 @@ from kafka_internals.config.config_def import (
     ValidString,
 )
 
-ISR, ELECTIONS, PLACES = "changes of the in-sync set come", "elections come", "racks come"
+ELECTIONS, PLACES = "elections come", "racks come"
 
 # fmt: off
 BROKER_CONFIG = ConfigDef("broker", (
@@ -68,7 +68,7 @@ BROKER_CONFIG = ConfigDef("broker", (
     ConfigKey("producer.id.expiration.check.interval.ms", INT, 600_000, Range.at_least(1),
               "how often a broker looks for such producers"),
     ConfigKey("replica.lag.time.max.ms", LONG, 30_000, None,
-              "a follower that was not caught up for so long leaves the in-sync set", later=ISR),
+              "a follower that was not caught up for so long leaves the in-sync set"),
     ConfigKey("num.replica.fetchers", INT, 1, Range.at_least(1),
               "fetcher threads to each broker that leads", later="more fetchers come"),
     ConfigKey("default.replication.factor", INT, 1, None,
@@ -83,7 +83,7 @@ BROKER_CONFIG = ConfigDef("broker", (
     ConfigKey("leader.imbalance.check.interval.seconds", LONG, 300, Range.at_least(1),
               "how often that is looked at", later=ELECTIONS),
     ConfigKey("replica.selector.class", STRING, None, None,
-              "which replica a consumer reads from (KIP-392)", later=PLACES),
+              "which replica a consumer reads from (KIP-392)"),
     ConfigKey("broker.rack", STRING, None, None, "where the broker stands", later=PLACES),
     ConfigKey("log.flush.interval.messages", LONG, LONG_MAX, Range.at_least(1),
               "force logs to disk after so many records", later="forced flushes come"),

@@ -7,7 +7,7 @@ from kafka_internals.config.config_def import INT, LONG, STRING, ConfigKey, Rang
 # fmt: off
 COMMON_CLIENT_KEYS = (
     ConfigKey("client.rack", STRING, "", None,
-              "where the client runs, to prefer what is near", later="racks come"),
+              "where the client runs, to prefer what is near"),
     ConfigKey("connections.max.idle.ms", LONG, 540_000, None,
               "close a connection that was idle for so long", later="idle connections are closed"),
     ConfigKey("metadata.max.age.ms", LONG, 300_000, Range.at_least(0),

@@ -1,1 +1,1 @@
-"""The control plane. So far it is only what the brokers would have been told by a controller."""
+"""The control plane: a controller that decides in records, and the image that all fold of them."""

@@ -34,6 +34,7 @@ class ClientQuotaControlManager:
 
     def __init__(self, image: Callable[[], MetadataImage]) -> None:
         self._image = image
+        self.handlers = {AlterClientQuotasRequest: self.alter_client_quotas}
 
     def alter_client_quotas(self, request: AlterClientQuotasRequest,
                             reads: tuple) -> ControllerResult:

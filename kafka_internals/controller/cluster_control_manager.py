@@ -8,6 +8,7 @@ id is told so and changes nothing (KIP-631).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kafka_internals import errors
 from kafka_internals.controller.broker_heartbeat_manager import BrokerHeartbeatManager
 from kafka_internals.controller.controller_result import ControllerResult, Decided
 from kafka_internals.controller.feature_control_manager import FeatureControlManager
@@ -20,18 +21,8 @@ from kafka_internals.controller.metadata_image import (
     BrokerRegistration,
     MetadataImage,
 )
-from kafka_internals.errors import (
-    DuplicateBrokerRegistrationException,
-    InconsistentClusterIdException,
-    InvalidRegistrationException,
-    StaleBrokerEpochException,
-)
+from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.broker_registration import BrokerRegistrationRequest
-from kafka_internals.messages.metadata_records import (
-    BrokerRegistrationChangeRecord,
-    RegisterBrokerRecord,
-    UnregisterBrokerRecord,
-)
 
 REGISTER_RULE = "a process registers as a broker, fenced, in an epoch of its own (KIP-631)"
 AMEND_RULE = "the same process registers again: epoch and fencing stay"
@@ -79,10 +70,10 @@ class ClusterControlManager:
         """StaleBrokerEpochException unless this process is the one that registered last."""
         known = self.registration(broker)
         if known is None:
-            raise StaleBrokerEpochException(
+            raise errors.StaleBrokerEpochException(
                 f"No broker registration found for broker id {broker}")
         if known.epoch != epoch:
-            raise StaleBrokerEpochException(
+            raise errors.StaleBrokerEpochException(
                 f"Expected broker epoch {known.epoch}, but got broker epoch {epoch}")
 
     # -- registration -------------------------------------------------------------------------
@@ -104,7 +95,7 @@ class ClusterControlManager:
             add_shutdown_records(broker, last == request.previous_broker_epoch, records)
         flags = {} if is_new else {"fenced": old.fenced,
                                    "in_controlled_shutdown": old.in_controlled_shutdown}
-        record = RegisterBrokerRecord(
+        record = m.RegisterBrokerRecord(
             broker, request.incarnation_id, new_epoch if is_new else old.epoch, request.listeners,
             request.features, request.rack, log_dirs=request.log_dirs, **flags)
         records.append(Decided(record, REGISTER_RULE if is_new else AMEND_RULE, reads))
@@ -116,44 +107,44 @@ class ClusterControlManager:
     def _ensure_valid(self, request: BrokerRegistrationRequest, old: BrokerRegistration | None,
                       now_ms: int) -> None:
         if request.cluster_id != self.cluster_id:
-            raise InconsistentClusterIdException(f"Expected cluster ID {self.cluster_id}, but got "
-                                                 f"cluster ID {request.cluster_id}")
+            raise errors.InconsistentClusterIdException(
+                f"Expected cluster ID {self.cluster_id}, but got cluster ID {request.cluster_id}")
         if old is not None and request.incarnation_id != old.incarnation_id \
                 and self.heartbeats.has_valid_session(old.broker_id, old.epoch, now_ms):
-            raise DuplicateBrokerRegistrationException(
+            raise errors.DuplicateBrokerRegistrationException(
                 "Another broker is registered with that broker id. If the broker was recently "
                 "restarted this should self-resolve once the heartbeat manager expires the "
                 "broker's session.")
         self._ensure_valid_dirs(request)
         if METADATA_VERSION not in {one.name for one in request.features}:
-            raise InvalidRegistrationException(
+            raise errors.InvalidRegistrationException(
                 "Request features do not contain 'metadata.version'")
 
     def _ensure_valid_dirs(self, request: BrokerRegistrationRequest) -> None:
         dirs = request.log_dirs
         if not dirs:
-            raise InvalidRegistrationException("No directories specified in request")
+            raise errors.InvalidRegistrationException("No directories specified in request")
         if {UNASSIGNED, LOST, MIGRATING} & set(dirs):
-            raise InvalidRegistrationException("Reserved directory ID in request")
+            raise errors.InvalidRegistrationException("Reserved directory ID in request")
         if len(set(dirs)) < len(dirs):
-            raise InvalidRegistrationException("Duplicate directory ID in request")
+            raise errors.InvalidRegistrationException("Duplicate directory ID in request")
         for one in self._image().brokers.values():
             if one.broker_id != request.broker_id and (shared := set(dirs) & set(one.log_dirs)):
-                raise InvalidRegistrationException(
+                raise errors.InvalidRegistrationException(
                     f"Broker {one.broker_id} is already registered with directory {min(shared)}")
 
     # -- the fold -----------------------------------------------------------------------------
     def replay(self, record: Any, offset: int) -> None:
         """After the image: what else follows from a record about a broker."""
-        if type(record) is RegisterBrokerRecord:
+        if type(record) is m.RegisterBrokerRecord:
             self.registered_at = {**self.registered_at, record.broker_id: offset}
             if self.heartbeats is not None:
                 self.heartbeats.remove(record.broker_id)
                 self.heartbeats.register(record.broker_id, record.fenced)
-        elif type(record) is UnregisterBrokerRecord:
+        elif type(record) is m.UnregisterBrokerRecord:
             self.registered_at = {broker: at for broker, at in self.registered_at.items()
                                   if broker != record.broker_id}
             if self.heartbeats is not None:
                 self.heartbeats.remove(record.broker_id)
-        elif type(record) is BrokerRegistrationChangeRecord and self.heartbeats is not None:
+        elif type(record) is m.BrokerRegistrationChangeRecord and self.heartbeats is not None:
             self.heartbeats.register(record.broker_id, self.registration(record.broker_id).fenced)

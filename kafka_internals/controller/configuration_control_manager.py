@@ -7,21 +7,13 @@ bound under which they left the ISR, and would promise too much under another (K
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kafka_internals import errors
 from kafka_internals.common import LEGAL_TOPIC
 from kafka_internals.config import TOPIC_CONFIG
 from kafka_internals.config.config_def import LIST
 from kafka_internals.controller.controller_result import ControllerResult, Decided
-from kafka_internals.controller.feature_control_manager import FeatureControlManager
 from kafka_internals.controller.metadata_image import MetadataImage
-from kafka_internals.errors import (
-    ApiException,
-    BrokerIdNotRegisteredException,
-    ConfigException,
-    InvalidConfigurationException,
-    InvalidRequestException,
-    InvalidTopicException,
-    UnknownTopicOrPartitionException,
-)
+from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.incremental_alter_configs import (
     APPEND,
     DELETE,
@@ -30,12 +22,6 @@ from kafka_internals.messages.incremental_alter_configs import (
     AlterConfigsResource,
     AlterConfigsResourceResponse,
     IncrementalAlterConfigsRequest,
-)
-from kafka_internals.messages.metadata_records import (
-    BROKER_RESOURCE,
-    TOPIC_RESOURCE,
-    ClearElrRecord,
-    ConfigRecord,
 )
 
 ALTER_RULE = "incrementalAlterConfigs (KIP-339)"
@@ -58,15 +44,15 @@ def validate_topic_name(name: str) -> None:
     else:
         why = f"'{name}' contains one or more characters other than ASCII alphanumerics, '.', " \
               f"'_' and '-'"
-    raise InvalidTopicException(f"Topic name is invalid: {why}")
+    raise errors.InvalidTopicException(f"Topic name is invalid: {why}")
 
 
 class ConfigurationControlManager:
     """`static` are the controller's own configs, which apply where nothing was set."""
 
-    def __init__(self, image: Callable[[], MetadataImage], features: FeatureControlManager,
-                 static: Mapping[str, Any]) -> None:
-        self._image, self._features, self._static = image, features, static
+    def __init__(self, image: Callable[[], MetadataImage], static: Mapping[str, Any]) -> None:
+        self._image, self._static = image, static
+        self.handlers = {IncrementalAlterConfigsRequest: self.incremental_alter_configs}
 
     # -- what is in force ---------------------------------------------------------------------
     def _effective(self, topic: str, name: str) -> Any:
@@ -92,7 +78,7 @@ class ConfigurationControlManager:
             answer = AlterConfigsResourceResponse(one.resource_type, one.resource_name)
             try:
                 records += self.alter_resource(one)
-            except ApiException as error:
+            except errors.ApiException as error:
                 answer = answer._replace(error=error.error_name, error_message=str(error))
             answers.append(answer)
         if request.validate_only:
@@ -102,13 +88,13 @@ class ConfigurationControlManager:
         return ControllerResult(decided, request.response(tuple(answers)))
 
     def alter_resource(self, resource: AlterConfigsResource,
-                       newly_created: bool = False) -> list[ConfigRecord]:
+                       newly_created: bool = False) -> list[m.ConfigRecord]:
         """Records, of what differs. ApiException says what is refused, and then all of it is."""
         kind, name, _ = resource
         old = self._image().config(kind, name)
-        records = [ConfigRecord(kind, name, one.name, value) for one in resource.configs
+        records = [m.ConfigRecord(kind, name, one.name, value) for one in resource.configs
                    if (value := self._new_value(one, old, kind)) != old.get(one.name)
-                   or kind == BROKER_RESOURCE]
+                   or kind == m.BROKER_RESOURCE]
         for one in records:
             self._ensure_allowed(one)
         changed = {**old, **{one.name: one.value for one in records}}
@@ -124,8 +110,8 @@ class ConfigurationControlManager:
         if one.config_operation == DELETE:
             return None
         key = TOPIC_CONFIG.keys.get(one.name)
-        if kind != TOPIC_RESOURCE or key is None or key.type != LIST:
-            raise InvalidConfigurationException(
+        if kind != m.TOPIC_RESOURCE or key is None or key.type != LIST:
+            raise errors.InvalidConfigurationException(
                 f"Can't {OPERATIONS[one.config_operation]} to key {one.name} because its type is "
                 f"not LIST.")
         parts = [part for part in old.get(one.name, ",".join(key.default)).split(",") if part]
@@ -136,43 +122,43 @@ class ConfigurationControlManager:
             parts = [part for part in parts if part not in given]
         return ",".join(parts)
 
-    def _ensure_allowed(self, record: ConfigRecord) -> None:
-        if record.name == MIN_ISR and record.resource_type == BROKER_RESOURCE \
-                and self._features.elr_enabled:
+    def _ensure_allowed(self, record: m.ConfigRecord) -> None:
+        if record.name == MIN_ISR and record.resource_type == m.BROKER_RESOURCE \
+                and self._image().elr_enabled:
             if record.resource_name:
-                raise InvalidConfigurationException(
+                raise errors.InvalidConfigurationException(
                     "Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
             if record.value is None:
-                raise InvalidConfigurationException(
+                raise errors.InvalidConfigurationException(
                     "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
         if record.value is not None and len(record.value) > MAX_VALUE:
-            raise InvalidConfigurationException(
+            raise errors.InvalidConfigurationException(
                 f"The configuration value cannot be added because it exceeds the maximum value "
                 f"size of {MAX_VALUE} bytes.")
 
     def _validate(self, kind: int, name: str, configs: dict[str, str]) -> None:
-        if kind == TOPIC_RESOURCE:
+        if kind == m.TOPIC_RESOURCE:
             if not name:
-                raise InvalidRequestException("Default topic resources are not allowed.")
+                raise errors.InvalidRequestException("Default topic resources are not allowed.")
             validate_topic_name(name)
             try:
                 TOPIC_CONFIG.parse(configs)
-            except ConfigException as error:
-                raise InvalidConfigurationException(str(error)) from error
-        elif kind != BROKER_RESOURCE:
-            raise InvalidRequestException(
-                f"Unknown resource type {kind}: {TOPIC_RESOURCE} is a topic, {BROKER_RESOURCE} a "
-                f"broker")
+            except errors.ConfigException as error:
+                raise errors.InvalidConfigurationException(str(error)) from error
+        elif kind != m.BROKER_RESOURCE:
+            raise errors.InvalidRequestException(
+                f"Unknown resource type {kind}: {m.TOPIC_RESOURCE} is a topic, "
+                f"{m.BROKER_RESOURCE} a broker")
         elif name and not name.isdecimal():
-            raise InvalidRequestException("Unable to parse broker name as a base 10 number.")
+            raise errors.InvalidRequestException("Unable to parse broker name as a base 10 number.")
 
     def _ensure_exists(self, kind: int, name: str) -> None:
-        if kind == TOPIC_RESOURCE and name not in self._image().topics:
-            raise UnknownTopicOrPartitionException(f"The topic '{name}' does not exist.")
-        if kind == BROKER_RESOURCE and name and int(name) not in self._image().brokers:
-            raise BrokerIdNotRegisteredException(f"No node with id {name} found.")
+        if kind == m.TOPIC_RESOURCE and name not in self._image().topics:
+            raise errors.UnknownTopicOrPartitionException(f"The topic '{name}' does not exist.")
+        if kind == m.BROKER_RESOURCE and name and int(name) not in self._image().brokers:
+            raise errors.BrokerIdNotRegisteredException(f"No node with id {name} found.")
 
-    def clear_elr_records(self, records: list[ConfigRecord]) -> list[ClearElrRecord]:
+    def clear_elr_records(self, records: list[m.ConfigRecord]) -> list[m.ClearElrRecord]:
         """One for each change of `min.insync.replicas`, of a topic or of all."""
-        return [ClearElrRecord(one.resource_name if one.resource_type == TOPIC_RESOURCE else "")
-                for one in records if one.name == MIN_ISR and self._features.elr_enabled]
+        return [m.ClearElrRecord(one.resource_name if one.resource_type == m.TOPIC_RESOURCE else "")
+                for one in records if one.name == MIN_ISR and self._image().elr_enabled]

@@ -39,11 +39,6 @@ class FeatureControlManager:
     def __init__(self, image: Callable[[], MetadataImage], kraft_version: int = 1) -> None:
         self._image, self._kraft_version = image, kraft_version
 
-    @property
-    def elr_enabled(self) -> bool:
-        """True where the controller keeps eligible leader replicas."""
-        return self._image().elr_enabled
-
     def finalized(self) -> dict[str, int]:
         """Every feature that is in force, and its level."""
         return {**self._image().features, KRAFT_VERSION: self._kraft_version}

@@ -53,63 +53,35 @@ def merged(old: PartitionRegistration, record: m.PartitionChangeRecord) -> Parti
 
 
 class MetadataDelta:
-    """Over one image. `changed_...` are in the order of the first change, each once."""
+    """Over one image. `changed_...` have what was touched as keys, in the order of the first time.
+
+    Topics: created or deleted, or with other configs or partitions; partitions also with their
+    topic; configs by (resource type, name), quotas by entity.
+    """
 
     def __init__(self, image: MetadataImage) -> None:
         self.image = image
         self._new: dict[str, Any] = {}                   # copies of the maps that change
         self._owned: set[tuple] = set()                  # inner maps that are copies already
         self._offset, self._epoch = image.provenance
-        self._brokers: dict[int, None] = {}
-        self._topics: dict[str, None] = {}
-        self._partitions: dict[TopicPartition, None] = {}
-        self._configs: dict[tuple[int, str], None] = {}
-        self._quotas: dict[tuple, None] = {}
-        self._features: dict[str, None] = {}
+        self.changed_brokers: dict[int, None] = {}
+        self.changed_topics: dict[str, None] = {}
+        self.changed_partitions: dict[TopicPartition, None] = {}
+        self.changed_configs: dict[tuple[int, str], None] = {}
+        self.changed_quotas: dict[tuple, None] = {}
+        self.changed_features: dict[str, None] = {}
 
     @classmethod
     def between(cls, old: MetadataImage, new: MetadataImage) -> "MetadataDelta":
         """An empty delta that has touched everything in either image: nobody knows what changed."""
         delta = cls(new)
-        for name, touched in (("brokers", delta._brokers), ("topics", delta._topics),
-                              ("configs", delta._configs), ("client_quotas", delta._quotas),
-                              ("features", delta._features)):
+        for name in ("brokers", "topics", "configs", "client_quotas", "features"):
+            touched = getattr(delta, f"changed_{name.removeprefix('client_')}")
             touched |= dict.fromkeys([*getattr(old, name), *getattr(new, name)])
-        delta._partitions |= {TopicPartition(topic.name, number): None for image in (old, new)
-                              for topic in image.topics.values()
-                              for number in range(len(topic.partitions))}
+        delta.changed_partitions |= {
+            TopicPartition(topic.name, number): None for image in (old, new)
+            for topic in image.topics.values() for number in range(len(topic.partitions))}
         return delta
-
-    # -- what has changed ---------------------------------------------------------------------
-    @property
-    def changed_brokers(self) -> tuple[int, ...]:
-        """Brokers that were registered, changed or unregistered."""
-        return tuple(self._brokers)
-
-    @property
-    def changed_topics(self) -> tuple[str, ...]:
-        """Topics that were created or deleted, or have other configs or partitions."""
-        return tuple(self._topics)
-
-    @property
-    def changed_partitions(self) -> tuple[TopicPartition, ...]:
-        """Partitions that were created, changed or deleted with their topic."""
-        return tuple(self._partitions)
-
-    @property
-    def changed_configs(self) -> tuple[tuple[int, str], ...]:
-        """Resources, (type, name), of which a config was set or removed."""
-        return tuple(self._configs)
-
-    @property
-    def changed_quotas(self) -> tuple[tuple[m.EntityData, ...], ...]:
-        """Entities of which a quota was set or removed."""
-        return tuple(self._quotas)
-
-    @property
-    def changed_features(self) -> tuple[str, ...]:
-        """Features with another level."""
-        return tuple(self._features)
 
     # -- the fold -----------------------------------------------------------------------------
     def replay(self, record: Any, offset: int | None = None, epoch: int | None = None) -> None:
@@ -155,7 +127,7 @@ class MetadataDelta:
 
     # -- brokers ------------------------------------------------------------------------------
     def _register(self, record: m.RegisterBrokerRecord) -> None:
-        self._brokers[record.broker_id] = None
+        self.changed_brokers[record.broker_id] = None
         self._map("brokers")[record.broker_id] = BrokerRegistration(
             record.broker_id, record.broker_epoch, record.incarnation_id, record.end_points,
             record.features, record.rack, record.fenced, record.in_controlled_shutdown,
@@ -170,7 +142,7 @@ class MetadataDelta:
         return known
 
     def _unregister(self, record: m.UnregisterBrokerRecord) -> None:
-        self._brokers[self._registered(record).broker_id] = None
+        self.changed_brokers[self._registered(record).broker_id] = None
         del self._map("brokers")[record.broker_id]
 
     def _change_registration(self, record: m.BrokerRegistrationChangeRecord) -> None:
@@ -182,7 +154,7 @@ class MetadataDelta:
             changes["log_dirs"] = record.log_dirs
         if record.cordoned_log_dirs is not None:
             changes["cordoned_log_dirs"] = record.cordoned_log_dirs
-        self._brokers[record.broker_id] = None
+        self.changed_brokers[record.broker_id] = None
         self._map("brokers")[record.broker_id] = known._replace(**changes)
 
     # -- topics -------------------------------------------------------------------------------
@@ -194,7 +166,7 @@ class MetadataDelta:
         return self._now("topics")[name]
 
     def _put_topic(self, topic: TopicImage) -> None:
-        self._topics[topic.name] = None
+        self.changed_topics[topic.name] = None
         self._map("topics")[topic.name] = topic
 
     def _create_topic(self, record: m.TopicRecord) -> None:
@@ -206,20 +178,20 @@ class MetadataDelta:
 
     def _remove_topic(self, record: m.RemoveTopicRecord) -> None:
         topic = self._topic(record.topic_id)
-        self._topics[topic.name] = None
+        self.changed_topics[topic.name] = None
         for number in range(len(topic.partitions)):
-            self._partitions[TopicPartition(topic.name, number)] = None
+            self.changed_partitions[TopicPartition(topic.name, number)] = None
         del self._map("topics")[topic.name], self._map("topic_names")[record.topic_id]
         key = (m.TOPIC_RESOURCE, topic.name)
         if key in self._now("configs"):
-            self._configs[key] = None
+            self.changed_configs[key] = None
             del self._map("configs")[key]
             self._owned.discard(("configs", key))
 
     def _put_partition(self, topic: TopicImage, number: int, one: PartitionRegistration) -> None:
         partitions = list(topic.partitions)
         partitions[number:number + 1] = [one]
-        self._partitions[TopicPartition(topic.name, number)] = None
+        self.changed_partitions[TopicPartition(topic.name, number)] = None
         self._put_topic(topic._replace(partitions=tuple(partitions)))
 
     def _partition(self, record: m.PartitionRecord) -> None:
@@ -256,7 +228,7 @@ class MetadataDelta:
 
     def _config(self, record: m.ConfigRecord) -> None:
         key = (record.resource_type, record.resource_name)
-        self._configs[key] = None
+        self.changed_configs[key] = None
         self._set("configs", key, record.name, record.value)
         topics = self._now("topics")
         for name in topics if key == (m.BROKER_RESOURCE, "") else [record.resource_name]:
@@ -267,13 +239,13 @@ class MetadataDelta:
                 topics = self._now("topics")
 
     def _quota(self, record: m.ClientQuotaRecord) -> None:
-        self._quotas[record.entity] = None
+        self.changed_quotas[record.entity] = None
         self._set("client_quotas", record.entity, record.key,
                   None if record.remove else record.value)
 
     def _feature(self, record: m.FeatureLevelRecord) -> None:
         """Level 0 is as if the feature was not there."""
-        self._features[record.name] = None
+        self.changed_features[record.name] = None
         levels = self._map("features")
         if record.feature_level:
             levels[record.name] = record.feature_level

@@ -10,14 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from kafka_internals.common import NO_NODE, ZERO_UUID, TopicPartition
-from kafka_internals.messages.metadata_records import (
-    BROKER_RESOURCE,
-    RECOVERED,
-    TOPIC_RESOURCE,
-    Endpoint,
-    EntityData,
-    SupportedFeature,
-)
+from kafka_internals.messages import metadata_records as m
 
 NOTHING = MappingProxyType({})
 UNASSIGNED, LOST, MIGRATING = ZERO_UUID, "A" * 21 + "Q", "A" * 21 + "g"        # DirectoryId
@@ -34,7 +27,7 @@ class PartitionRegistration(NamedTuple):
     leader: int
     leader_epoch: int
     partition_epoch: int = 0
-    leader_recovery_state: int = RECOVERED
+    leader_recovery_state: int = m.RECOVERED
     elr: tuple[int, ...] = ()
     last_known_elr: tuple[int, ...] = ()
     removing_replicas: tuple[int, ...] = ()
@@ -58,8 +51,8 @@ class BrokerRegistration(NamedTuple):
     broker_id: int
     epoch: int = -1
     incarnation_id: str = ZERO_UUID
-    end_points: tuple[Endpoint, ...] = ()
-    features: tuple[SupportedFeature, ...] = ()
+    end_points: tuple[m.Endpoint, ...] = ()
+    features: tuple[m.SupportedFeature, ...] = ()
     rack: str | None = None
     fenced: bool = True
     in_controlled_shutdown: bool = False
@@ -116,7 +109,7 @@ class MetadataImage(NamedTuple):
     topics: Mapping[str, TopicImage] = NOTHING
     topic_names: Mapping[str, str] = NOTHING
     configs: Mapping[tuple[int, str], Mapping[str, str]] = NOTHING
-    client_quotas: Mapping[tuple[EntityData, ...], Mapping[str, float]] = NOTHING
+    client_quotas: Mapping[tuple[m.EntityData, ...], Mapping[str, float]] = NOTHING
     features: Mapping[str, int] = NOTHING
     next_producer_id: int = 0
     provenance: MetadataProvenance = MetadataProvenance()
@@ -138,11 +131,11 @@ class MetadataImage(NamedTuple):
 
     def cluster_config(self) -> Mapping[str, str]:
         """What was set for all brokers together."""
-        return self.config(BROKER_RESOURCE, "")
+        return self.config(m.BROKER_RESOURCE, "")
 
     def topic_config(self, topic: str) -> Mapping[str, str]:
         """What was set for one topic."""
-        return self.config(TOPIC_RESOURCE, topic)
+        return self.config(m.TOPIC_RESOURCE, topic)
 
     @property
     def quotas(self) -> Mapping[str | None, Mapping[str, float]]:
@@ -163,7 +156,7 @@ class MetadataImage(NamedTuple):
     def with_quotas(self, client_id: str | None,
                     changes: Mapping[str, float | None]) -> "MetadataImage":
         """The next image, with other quotas of one client.id; None removes a quota."""
-        entity = (EntityData(CLIENT_ID, client_id),)
+        entity = (m.EntityData(CLIENT_ID, client_id),)
         altered = {**self.client_quotas.get(entity, {}), **changes}
         kept = {name: bound for name, bound in altered.items() if bound is not None}
         return self._replace(client_quotas={**self.client_quotas, entity: kept})

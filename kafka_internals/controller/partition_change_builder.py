@@ -11,11 +11,7 @@ from typing import NamedTuple
 
 from kafka_internals.common import NO_NODE
 from kafka_internals.controller.metadata_image import PartitionRegistration
-from kafka_internals.messages.metadata_records import (
-    NO_LEADER_CHANGE,
-    RECOVERING,
-    PartitionChangeRecord,
-)
+from kafka_internals.messages import metadata_records as m
 
 PREFERRED, ONLINE, UNCLEAN = "PREFERRED", "ONLINE", "UNCLEAN"      # PartitionChangeBuilder.Election
 
@@ -102,7 +98,7 @@ class PartitionChangeBuilder:
         return ElectionResult(NO_NODE)
 
     # -- the change ---------------------------------------------------------------------------
-    def build(self) -> PartitionChangeRecord | None:
+    def build(self) -> m.PartitionChangeRecord | None:
         """The record, or None where nothing changes."""
         self._complete_reassignment_if_needed()
         self._populate_target_elr()
@@ -116,13 +112,13 @@ class PartitionChangeBuilder:
         if "isr" not in changes and self.target_isr != self.partition.isr \
                 and (self.target_isr or self._elr_enabled):
             changes["isr"] = self.target_isr
-        changes |= self._last_known_leader(changes.get("leader", NO_LEADER_CHANGE))
+        changes |= self._last_known_leader(changes.get("leader", m.NO_LEADER_CHANGE))
         changes |= self._assignment()
         if self.target_leader_recovery_state != self.partition.leader_recovery_state:
             changes["leader_recovery_state"] = self.target_leader_recovery_state
         if not changes:
             return None
-        return PartitionChangeRecord(self.partition_id, self.topic_id, **changes)
+        return m.PartitionChangeRecord(self.partition_id, self.topic_id, **changes)
 
     def _try_election(self) -> dict:
         self.result = elected = self._elect()
@@ -134,8 +130,8 @@ class PartitionChangeBuilder:
             self.target_elr = without(self.target_elr, elected.node)
         if elected.unclean:
             changes["isr"] = (elected.node,)
-            if self.partition.leader_recovery_state != RECOVERING:
-                changes["leader_recovery_state"] = RECOVERING
+            if self.partition.leader_recovery_state != m.RECOVERING:
+                changes["leader_recovery_state"] = m.RECOVERING
         return changes
 
     def _populate_target_elr(self) -> None:

@@ -17,6 +17,7 @@ class ProducerIdControlManager:
 
     def __init__(self, image: Callable[[], MetadataImage], cluster: ClusterControlManager) -> None:
         self._image, self._cluster = image, cluster
+        self.handlers = {AllocateProducerIdsRequest: self.generate_next_producer_id}
 
     def generate_next_producer_id(self, request: AllocateProducerIdsRequest,
                                   reads: tuple) -> ControllerResult:

@@ -11,11 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kafka_internals.common import Changed, Reply, TopicPartition, Wait
-from kafka_internals.controller.broker_heartbeat_manager import (
-    CONTROLLED_SHUTDOWN,
-    FENCED,
-    UNFENCED,
-)
+from kafka_internals.controller import broker_heartbeat_manager as states
+from kafka_internals.controller import quorum_controller_snapshot as seen
 from kafka_internals.controller.client_quota_control_manager import ClientQuotaControlManager
 from kafka_internals.controller.cluster_control_manager import ClusterControlManager
 from kafka_internals.controller.configuration_control_manager import (
@@ -33,40 +30,14 @@ from kafka_internals.controller.periodic_task_control_manager import (
     PeriodicTaskControlManager,
 )
 from kafka_internals.controller.producer_id_control_manager import ProducerIdControlManager
-from kafka_internals.controller.quorum_controller_snapshot import (
-    NO_SOFT_STATE,
-    BrokerControlSnapshot,
-    PartitionControlSnapshot,
-    QuorumControllerSnapshot,
-    SoftState,
-    config_pairs,
-    diff,
-    image_changes,
-    quota_pairs,
-)
 from kafka_internals.controller.replication_control_manager import ReplicationControlManager
 from kafka_internals.controller.striped_replica_placer import StripedReplicaPlacer
 from kafka_internals.controller.topic_control import TopicControl
 from kafka_internals.errors import ApiException, NotControllerException
 from kafka_internals.messages import Request
-from kafka_internals.messages.allocate_producer_ids import AllocateProducerIdsRequest
-from kafka_internals.messages.alter_client_quotas import AlterClientQuotasRequest
-from kafka_internals.messages.alter_partition import AlterPartitionRequest
+from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
 from kafka_internals.messages.broker_registration import BrokerRegistrationRequest
-from kafka_internals.messages.create_partitions import CreatePartitionsRequest
-from kafka_internals.messages.create_topics import CreateTopicsRequest
-from kafka_internals.messages.delete_topics import DeleteTopicsRequest
-from kafka_internals.messages.elect_leaders import ElectLeadersRequest
-from kafka_internals.messages.incremental_alter_configs import IncrementalAlterConfigsRequest
-from kafka_internals.messages.metadata_records import (
-    BROKER_RESOURCE,
-    BeginTransactionRecord,
-    ConfigRecord,
-    EndTransactionRecord,
-    NoOpRecord,
-)
-from kafka_internals.messages.unregister_broker import UnregisterBrokerRequest
 
 BOOTSTRAP_RULE = "an empty log begins with what the cluster was formatted with"
 IDLE_RULE = "metadata.max.idle.interval.ms: the end of the log moves (KIP-835)"
@@ -78,10 +49,9 @@ ANSWER_RULE = "the controller answers when its records are committed"
 
 
 class RaftClient(Protocol):
-    """The log of the quorum, as its leader's state machine sees it."""
+    """The quorum's log, as its leader's state machine sees it; `log.log_end_offset` is its end."""
 
-    def log_end_offset(self) -> int:
-        """The offset of the next record."""
+    log: Any
 
     def schedule_atomic_append(self, epoch: int, records: tuple, now_ms: int,
                                reads: tuple = ()) -> int:
@@ -97,15 +67,22 @@ class _Stable(NamedTuple):
 
 
 class QuorumController:
-    """A core. `draw` is for placement, `draw_id` for topic ids; `config`: CONTROLLER_CONFIG."""
+    """A core, and the listener of its node's raft client, which has to be set as `raft` first.
 
-    def __init__(self, node: int, cluster_id: str, raft: RaftClient, config: Mapping[str, Any],
+    `draw` is for placement, `draw_id` for topic ids; `config`: CONTROLLER_CONFIG; `features`: the
+    levels with which an empty log begins.
+    """
+
+    raft: RaftClient
+
+    def __init__(self, node: int, cluster_id: str, config: Mapping[str, Any],
                  draw: Callable[[int], int], draw_id: Callable[[int], int],
                  features: Mapping[str, int] = BOOTSTRAP_FEATURES) -> None:
-        self.node, self.name, self._raft, self._config = node, f"controller-{node}", raft, config
+        self.node, self.name, self._config = node, f"controller-{node}", config
         self._bootstrap_features = dict(features)
         self.image, self.claim_epoch = MetadataImage(), -1
         self.last_committed_offset = -1
+        self._snapshot: seen.QuorumControllerSnapshot | None = None
         self._next_write_offset = 0
         self._stable = _Stable(-1, self.image, NOTHING)
         self._uncommitted: deque[_Stable] = deque()
@@ -117,7 +94,7 @@ class QuorumController:
         self.features = FeatureControlManager(image)
         self.cluster = ClusterControlManager(self.name, cluster_id, image, self.features,
                                              config["broker.session.timeout.ms"])
-        self.configuration = ConfigurationControlManager(image, self.features, config)
+        self.configuration = ConfigurationControlManager(image, config)
         self.replication = ReplicationControlManager(image, self.cluster, self.configuration)
         self.topics = TopicControl(image, self.cluster, self.configuration,
                                    StripedReplicaPlacer(draw), draw_id, config)
@@ -125,17 +102,9 @@ class QuorumController:
         self.producer_ids = ProducerIdControlManager(image, self.cluster)
         self.periodic = PeriodicTaskControlManager(tuple(self._tasks()))
         self._handlers: dict[type, Callable[[Any, tuple], ControllerResult]] = {
-            BrokerHeartbeatRequest: self.replication.process_broker_heartbeat,
-            UnregisterBrokerRequest: self.replication.unregister_broker,
-            AlterPartitionRequest: self.replication.alter_partition,
-            ElectLeadersRequest: self.replication.elect_leaders,
-            CreateTopicsRequest: self.topics.create_topics,
-            CreatePartitionsRequest: self.topics.create_partitions,
-            DeleteTopicsRequest: self.topics.delete_topics,
-            IncrementalAlterConfigsRequest: self.configuration.incremental_alter_configs,
-            AlterClientQuotasRequest: self.quotas.alter_client_quotas,
-            AllocateProducerIdsRequest: self.producer_ids.generate_next_producer_id,
-        }
+            body: handler for manager in (self.replication, self.topics, self.configuration,
+                                          self.quotas, self.producer_ids)
+            for body, handler in manager.handlers.items()}
 
     def _tasks(self) -> Iterator[PeriodicTask]:
         config, replication = self._config, self.replication
@@ -147,9 +116,9 @@ class QuorumController:
             yield PeriodicTask("electPreferred",
                                lambda _: replication.maybe_balance_partition_leaders(),
                                config["leader.imbalance.check.interval.seconds"] * 1000)
-        if config["metadata.max.idle.interval.ms"]:
+        if idle_ms := config["metadata.max.idle.interval.ms"]:
             yield PeriodicTask("writeNoOpRecord", lambda _: ControllerResult(
-                [Decided(NoOpRecord(), IDLE_RULE)], False), config["metadata.max.idle.interval.ms"])
+                [Decided(m.NoOpRecord(), IDLE_RULE)], False), idle_ms)
 
     @property
     def is_active(self) -> bool:
@@ -216,7 +185,7 @@ class QuorumController:
         if not decided:
             return []
         records, old = tuple([one.record for one in decided]), self._next_write_offset
-        last = self._raft.schedule_atomic_append(self.claim_epoch, records, now_ms, reads)
+        last = self.raft.schedule_atomic_append(self.claim_epoch, records, now_ms, reads)
         effects: list = []
         for offset, one in enumerate(decided, last + 1 - len(records)):
             effects += self._replay(one, offset, self.claim_epoch)
@@ -231,7 +200,7 @@ class QuorumController:
         delta.replay(one.record, offset, epoch)
         self.image = delta.apply()
         self.cluster.replay(one.record, offset)
-        return image_changes(self.name, old, self.image, delta, one.rule, one.reads)
+        return seen.image_changes(self.name, old, self.image, delta, one.rule, one.reads)
 
     def handle_commit(self, batch: Any, reads: tuple, now_ms: int) -> list:
         """Committed: whoever waits for it is answered; a standby folds it now."""
@@ -259,7 +228,7 @@ class QuorumController:
                           if leader.leader_id == self.node else [])
 
     def _claim(self, epoch: int, reads: tuple, now_ms: int) -> list:
-        self.claim_epoch, self._next_write_offset = epoch, self._raft.log_end_offset()
+        self.claim_epoch, self._next_write_offset = epoch, self.raft.log.log_end_offset
         self.cluster.activate(now_ms)
         self.periodic.activate(now_ms)
         effects = [Changed(self.name, "claim_epoch", -1, epoch, ACTIVE_RULE, reads),
@@ -272,13 +241,13 @@ class QuorumController:
 
     def _bootstrap_records(self) -> list[Decided]:
         """ActivationRecordsGenerator: what a cluster was formatted with, in one transaction."""
-        min_isr = ConfigRecord(BROKER_RESOURCE, "", "min.insync.replicas",
+        min_isr = m.ConfigRecord(m.BROKER_RESOURCE, "", "min.insync.replicas",
                                str(self._config["min.insync.replicas"]))
-        records = [Decided(BeginTransactionRecord("Bootstrap records"), BOOTSTRAP_RULE)]
+        records = [Decided(m.BeginTransactionRecord("Bootstrap records"), BOOTSTRAP_RULE)]
         records += self.features.bootstrap_records(self._bootstrap_features)
         if self._bootstrap_features.get(ELR_VERSION, 0):
             records.append(Decided(min_isr, BOOTSTRAP_RULE))
-        return [*records, Decided(EndTransactionRecord(), BOOTSTRAP_RULE)]
+        return [*records, Decided(m.EndTransactionRecord(), BOOTSTRAP_RULE)]
 
     def _renounce(self, reads: tuple) -> list:
         """Back to what is committed: what was appended meanwhile may never be."""
@@ -292,7 +261,7 @@ class QuorumController:
         self.claim_epoch = -1
         effects = [Changed(self.name, "claim_epoch", epoch, -1, ACTIVE_RULE, reads),
                    Changed(self.name, "next_write_offset", offset, -1, ACTIVE_RULE, reads)]
-        effects += image_changes(self.name, old, self.image, None, ACTIVE_RULE, reads)
+        effects += seen.image_changes(self.name, old, self.image, None, ACTIVE_RULE, reads)
         effects += self._soft_changes(before, ACTIVE_RULE, reads)
         while self._pending:
             _, request, _ = self._pending.popleft()
@@ -317,12 +286,12 @@ class QuorumController:
         return self.periodic.next_deadline_ms()
 
     # -- what can be seen ---------------------------------------------------------------------
-    def _soft(self) -> dict[int, SoftState]:
+    def _soft(self) -> dict[int, seen.SoftState]:
         """What only the active controller knows of each broker."""
         heartbeats = self.cluster.heartbeats
         if heartbeats is None:
             return {}
-        return {one.broker_id: SoftState(
+        return {one.broker_id: seen.SoftState(
             one.state, heartbeats.contact_ms.get((one.broker_id, self._epoch_of(one.broker_id))),
             one.metadata_offset, one.controlled_shutdown_offset)
             for one in heartbeats.brokers.values()}
@@ -331,44 +300,48 @@ class QuorumController:
         known = self.cluster.registration(broker)
         return -1 if known is None else known.epoch
 
-    def _soft_changes(self, before: dict[int, SoftState], rule: str, reads: tuple) -> list:
+    def _soft_changes(self, before: dict[int, seen.SoftState], rule: str, reads: tuple) -> list:
         after = self._soft()
         return [change for broker in sorted(before.keys() | after.keys())
-                for change in diff(self.cluster.subject(broker), before.get(broker),
+                for change in seen.diff(self.cluster.subject(broker), before.get(broker),
                                    after.get(broker), rule, reads)]
 
-    def snapshot(self) -> QuorumControllerSnapshot:
-        """Frozen."""
+    def snapshot(self) -> seen.QuorumControllerSnapshot:
+        """Frozen; the same one until something changes."""
         image = self.image
-        return QuorumControllerSnapshot(
-            self.node, self.claim_epoch, self.last_committed_offset, self.next_write_offset,
+        key = (self.claim_epoch, self.last_committed_offset, self.next_write_offset)
+        if self._snapshot is not None and self._snapshot[1:4] == key:
+            return self._snapshot
+        self._snapshot = seen.QuorumControllerSnapshot(
+            self.node, *key,
             tuple((name, topic.topic_id) for name, topic in image.topics.items()),
-            config_pairs(image, image.configs), quota_pairs(image, image.client_quotas),
+            seen.config_pairs(image, image.configs), seen.quota_pairs(image, image.client_quotas),
             tuple(image.features.items()), image.next_producer_id)
+        return self._snapshot
 
-    def broker_snapshot(self, broker: int) -> BrokerControlSnapshot | None:
+    def broker_snapshot(self, broker: int) -> seen.BrokerControlSnapshot | None:
         """One broker; None where it is not registered."""
-        known, soft = self.image.brokers.get(broker), self._soft().get(broker, NO_SOFT_STATE)
+        known, soft = self.image.brokers.get(broker), self._soft().get(broker, seen.NO_SOFT_STATE)
         if known is None:
             return None
-        return BrokerControlSnapshot(*known, *soft, self._broker_waits(broker, soft))
+        return seen.BrokerControlSnapshot(*known, *soft, self._broker_waits(broker, soft))
 
-    def _broker_waits(self, broker: int, soft: SoftState) -> tuple[Wait, ...]:
+    def _broker_waits(self, broker: int, soft: seen.SoftState) -> tuple[Wait, ...]:
         """Fenced until it has caught up; in service until it is silent; going until others know."""
         heartbeats, subject = self.cluster.heartbeats, self.cluster.subject
-        if soft.state == FENCED:
+        if soft.state == states.FENCED:
             return (Wait("fenced", subject(broker), "metadata_offset",
                          self.cluster.registered_at.get(broker, 0)),)
-        if soft.state == CONTROLLED_SHUTDOWN:
+        if soft.state == states.CONTROLLED_SHUTDOWN:
             return tuple(Wait("state", subject(one.broker_id), "metadata_offset",
                               soft.controlled_shutdown_offset)
-                         for one in heartbeats.brokers.values() if one.state == UNFENCED)
+                         for one in heartbeats.brokers.values() if one.state == states.UNFENCED)
         if soft.contact_ms is None:
             return ()
         silent_ms = soft.contact_ms + heartbeats.session_timeout_ms + 1
         return (Wait("fenced", subject(broker), "contact_ms", silent_ms, silent_ms),)
 
-    def partition_snapshot(self, partition: TopicPartition) -> PartitionControlSnapshot | None:
+    def partition_snapshot(self, partition: TopicPartition) -> seen.PartitionControlSnapshot | None:
         """One partition; None where there is none. Without a leader it waits for any of these."""
         one = self.image.partition(partition)
         if one is None:
@@ -377,4 +350,4 @@ class QuorumController:
         waits = () if one.leader >= 0 else tuple(
             Wait("leader", self.cluster.subject(broker), "fenced", False, any_of=True)
             for broker in wanted)
-        return PartitionControlSnapshot(*one, waits)
+        return seen.PartitionControlSnapshot(*one, waits)

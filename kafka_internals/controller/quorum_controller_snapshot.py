@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Wait
 from kafka_internals.controller.metadata_delta import MetadataDelta
-from kafka_internals.controller.metadata_image import NOTHING, MetadataImage
+from kafka_internals.controller.metadata_image import (
+    NOTHING,
+    BrokerRegistration,
+    MetadataImage,
+    PartitionRegistration,
+)
 from kafka_internals.messages.metadata_records import TOPIC_RESOURCE
 
 
@@ -42,41 +47,13 @@ class SoftState(NamedTuple):
 NO_SOFT_STATE = SoftState(None, None, None, None)
 
 
-class BrokerControlSnapshot(NamedTuple):
-    """One broker, frozen: its registration, and what the active controller knows beside it."""
-
-    broker_id: int
-    epoch: int
-    incarnation_id: str
-    end_points: tuple
-    features: tuple
-    rack: str | None
-    fenced: bool
-    in_controlled_shutdown: bool
-    log_dirs: tuple[str, ...]
-    cordoned_log_dirs: tuple[str, ...] | None
-    state: str | None
-    contact_ms: int | None
-    metadata_offset: int | None
-    controlled_shutdown_offset: int | None
-    waits: tuple[Wait, ...]
-
-
-class PartitionControlSnapshot(NamedTuple):
-    """One partition, frozen: its registration, and what it waits for without a leader."""
-
-    replicas: tuple[int, ...]
-    isr: tuple[int, ...]
-    leader: int
-    leader_epoch: int
-    partition_epoch: int
-    leader_recovery_state: int
-    elr: tuple[int, ...]
-    last_known_elr: tuple[int, ...]
-    removing_replicas: tuple[int, ...]
-    adding_replicas: tuple[int, ...]
-    directories: tuple[str, ...]
-    waits: tuple[Wait, ...]
+# One broker, frozen: its registration, and what the active controller knows beside it; one
+# partition: its registration, and what it waits for without a leader.
+_WAITS = ("waits", tuple[Wait, ...])
+BrokerControlSnapshot = NamedTuple("BrokerControlSnapshot", [
+    *BrokerRegistration.__annotations__.items(), *SoftState.__annotations__.items(), _WAITS])
+PartitionControlSnapshot = NamedTuple("PartitionControlSnapshot", [
+    *PartitionRegistration.__annotations__.items(), _WAITS])
 
 
 def diff(subject: str, old: Any, new: Any, rule: str, reads: tuple) -> list[Changed]:

@@ -8,6 +8,7 @@ clock asks for an election. What lies within one such cause is written in one ba
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from kafka_internals import errors
 from kafka_internals.common import TopicPartition
 from kafka_internals.controller import broker_heartbeat_manager as states
 from kafka_internals.controller.cluster_control_manager import ClusterControlManager
@@ -24,13 +25,8 @@ from kafka_internals.controller.partition_change_builder import (
     PartitionChangeBuilder,
     without,
 )
-from kafka_internals.errors import (
-    BrokerIdNotRegisteredException,
-    InvalidRequestException,
-    StaleBrokerEpochException,
-    for_name,
-)
 from kafka_internals.messages import elect_leaders
+from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.alter_partition import (
     AlterPartitionData,
     AlterPartitionPartitionResponse,
@@ -38,14 +34,6 @@ from kafka_internals.messages.alter_partition import (
     BrokerState,
 )
 from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
-from kafka_internals.messages.metadata_records import (
-    NO_LEADER_CHANGE,
-    RAISED,
-    RECOVERED,
-    RECOVERING,
-    BrokerRegistrationChangeRecord,
-    UnregisterBrokerRecord,
-)
 from kafka_internals.messages.unregister_broker import UnregisterBrokerRequest
 
 MAX_ELECTIONS_PER_IMBALANCE = 1_000
@@ -84,6 +72,10 @@ class ReplicationControlManager:
     def __init__(self, image: Callable[[], MetadataImage], cluster: ClusterControlManager,
                  configuration: ConfigurationControlManager) -> None:
         self._image, self._cluster, self._configuration = image, cluster, configuration
+        self.handlers = {AlterPartitionRequest: self.alter_partition,
+                         BrokerHeartbeatRequest: self.process_broker_heartbeat,
+                         UnregisterBrokerRequest: self.unregister_broker,
+                         elect_leaders.ElectLeadersRequest: self.elect_leaders}
 
     # -- what is known ------------------------------------------------------------------------
     def _partitions(self) -> Iterator[tuple[TopicPartition, PartitionRegistration]]:
@@ -131,7 +123,7 @@ class ReplicationControlManager:
         if (record := builder.build()) is None:
             return []
         rule, reads, subject = cause.rule, cause.reads, self.subject(partition)
-        if record.leader != NO_LEADER_CHANGE:
+        if record.leader != m.NO_LEADER_CHANGE:
             elected = builder.result
             said = [f"{broker} {why}" for broker, why in builder.passed_over.items()
                     if broker != elected.node]
@@ -161,13 +153,13 @@ class ReplicationControlManager:
         epoch = self._cluster.registration(broker).epoch
         self.generate_leader_and_isr_updates(Cause(FENCE_RULE, reads, removed=broker), records,
                                              self._in_isr(broker))
-        records.append(Decided(BrokerRegistrationChangeRecord(broker, epoch, fenced=RAISED), rule,
-                               reads))
+        fenced = m.BrokerRegistrationChangeRecord(broker, epoch, fenced=m.RAISED)
+        records.append(Decided(fenced, rule, reads))
 
     def handle_broker_unfenced(self, broker: int, epoch: int, reads: tuple,
                                records: list[Decided]) -> None:
         """Unfenced, then elected where nobody leads."""
-        records.append(Decided(BrokerRegistrationChangeRecord(broker, epoch, fenced=UNFENCE),
+        records.append(Decided(m.BrokerRegistrationChangeRecord(broker, epoch, fenced=UNFENCE),
                                HEARTBEAT_RULE, reads))
         self.generate_leader_and_isr_updates(Cause(UNFENCE_RULE, reads, added=broker), records,
                                              self._leaderless())
@@ -176,8 +168,8 @@ class ReplicationControlManager:
                                              records: list[Decided]) -> None:
         """Marked, then out of every ISR."""
         if not self._cluster.registration(broker).in_controlled_shutdown:
-            records.append(Decided(BrokerRegistrationChangeRecord(
-                broker, epoch, in_controlled_shutdown=RAISED), SHUTDOWN_RULE, reads))
+            records.append(Decided(m.BrokerRegistrationChangeRecord(
+                broker, epoch, in_controlled_shutdown=m.RAISED), SHUTDOWN_RULE, reads))
         self.generate_leader_and_isr_updates(Cause(SHUTDOWN_RULE, reads, removed=broker), records,
                                              self._in_isr(broker))
 
@@ -197,13 +189,13 @@ class ReplicationControlManager:
         """BrokerIdNotRegisteredException for one that is not registered."""
         broker, known = request.broker_id, self._cluster.registration(request.broker_id)
         if known is None:
-            raise BrokerIdNotRegisteredException(
+            raise errors.BrokerIdNotRegisteredException(
                 f"Broker ID {broker} is not currently registered")
         records: list[Decided] = []
         cause = Cause(GONE_RULE, reads, removed=broker)
         self.generate_leader_and_isr_updates(cause, records, self._in_isr(broker))
         self.generate_leader_and_isr_updates(cause, records, self._in_elr(broker))
-        records.append(Decided(UnregisterBrokerRecord(broker, known.epoch), GONE_RULE, reads))
+        records.append(Decided(m.UnregisterBrokerRecord(broker, known.epoch), GONE_RULE, reads))
         return ControllerResult(records, request.response())
 
     def process_broker_heartbeat(self, request: BrokerHeartbeatRequest,
@@ -212,7 +204,7 @@ class ReplicationControlManager:
         broker, epoch = request.broker_id, request.broker_epoch
         registered_at = self._cluster.registered_at.get(broker)
         if registered_at is None:
-            raise StaleBrokerEpochException(
+            raise errors.StaleBrokerEpochException(
                 f"Receive a heartbeat from broker {broker} before registration")
         self._cluster.check_broker_epoch(broker, epoch)
         heartbeats, records = self._cluster.heartbeats, []
@@ -230,7 +222,7 @@ class ReplicationControlManager:
         heartbeats.touch(broker, fenced, request.current_metadata_offset)
         cordoned = request.cordoned_log_dirs
         if cordoned not in (None, self._cluster.registration(broker).cordoned_log_dirs):
-            records.append(Decided(BrokerRegistrationChangeRecord(
+            records.append(Decided(m.BrokerRegistrationChangeRecord(
                 broker, epoch, cordoned_log_dirs=cordoned), CORDON_RULE, reads))
         answer = request.response(request.current_metadata_offset >= registered_at, fenced,
                                   moved.next == states.SHUTDOWN_NOW)
@@ -287,7 +279,7 @@ class ReplicationControlManager:
         decided = self._decided(partition, builder, Cause(ALTER_RULE, reads))
         if decided:
             one = merged(one, decided[0].record)
-            if decided[0].record.leader not in (leader, NO_LEADER_CHANGE):
+            if decided[0].record.leader not in (leader, m.NO_LEADER_CHANGE):
                 return AlterPartitionPartitionResponse(data.partition,
                                                        "NEW_LEADER_ELECTED"), decided
         return AlterPartitionPartitionResponse(
@@ -318,8 +310,8 @@ class ReplicationControlManager:
             return "INVALID_UPDATE_VERSION", ((subject, "partition_epoch"),)
         if not set(isr) <= set(one.replicas) or len(set(isr)) < len(isr) or one.leader not in isr:
             return "INVALID_REQUEST", ((subject, "replicas"), (subject, "leader"))
-        if data.leader_recovery_state == RECOVERING and (
-                len(isr) > 1 or one.leader_recovery_state == RECOVERED):
+        if data.leader_recovery_state == m.RECOVERING and (
+                len(isr) > 1 or one.leader_recovery_state == m.RECOVERED):
             return "INVALID_REQUEST", ((subject, "leader_recovery_state"),)
         for member in data.new_isr_with_epochs:
             if (attribute := self._ineligible(member)) is not None:
@@ -341,7 +333,7 @@ class ReplicationControlManager:
                       reads: tuple) -> ControllerResult:
         """InvalidRequestException for an election of no known kind."""
         if request.election_type not in (elect_leaders.PREFERRED, elect_leaders.UNCLEAN):
-            raise InvalidRequestException(f"Unknown election type {request.election_type}; "
+            raise errors.InvalidRequestException(f"Unknown election type {request.election_type}; "
                                           f"0 is preferred, 1 unclean")
         election = PREFERRED if request.election_type == elect_leaders.PREFERRED else UNCLEAN
         everything = request.topic_partitions is None
@@ -373,7 +365,7 @@ class ReplicationControlManager:
 
     @staticmethod
     def _error(name: str) -> tuple[str, str]:
-        return name, str(for_name(name)())
+        return name, str(errors.for_name(name)())
 
     def maybe_balance_partition_leaders(self) -> ControllerResult:
         """Preferred elections; the response: true where there may be more to do."""

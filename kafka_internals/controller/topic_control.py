@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kafka_internals import errors
 from kafka_internals.common import ZERO_UUID
 from kafka_internals.controller.cluster_control_manager import ClusterControlManager
 from kafka_internals.controller.configuration_control_manager import (
@@ -20,19 +21,7 @@ from kafka_internals.controller.configuration_control_manager import (
 from kafka_internals.controller.controller_result import ControllerResult, Decided
 from kafka_internals.controller.metadata_image import LOST, MIGRATING, MetadataImage
 from kafka_internals.controller.striped_replica_placer import StripedReplicaPlacer
-from kafka_internals.errors import (
-    ApiException,
-    InvalidConfigurationException,
-    InvalidPartitionsException,
-    InvalidReplicaAssignmentException,
-    InvalidReplicationFactorException,
-    InvalidRequestException,
-    InvalidTopicException,
-    PolicyViolationException,
-    TopicExistsException,
-    UnknownTopicIdException,
-    UnknownTopicOrPartitionException,
-)
+from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.create_partitions import (
     CreatePartitionsRequest,
     CreatePartitionsTopic,
@@ -51,12 +40,6 @@ from kafka_internals.messages.delete_topics import (
 from kafka_internals.messages.incremental_alter_configs import (
     AlterableConfig,
     AlterConfigsResource,
-)
-from kafka_internals.messages.metadata_records import (
-    TOPIC_RESOURCE,
-    PartitionRecord,
-    RemoveTopicRecord,
-    TopicRecord,
 )
 
 MAX_PARTITIONS_PER_BATCH = 10_000
@@ -78,12 +61,12 @@ def random_uuid(draw: Callable[[int], int]) -> str:
 
 def _ensure_few(partitions: int) -> None:
     if partitions > MAX_PARTITIONS_PER_BATCH:
-        raise PolicyViolationException("Excessively large number of partitions per request.")
+        raise errors.PolicyViolationException("Excessively large number of partitions per request.")
 
 
 def _ensure_named_once(name: str, request: Any) -> None:
     if [topic.name for topic in request.topics].count(name) > 1:
-        raise InvalidRequestException("Duplicate topic name.")
+        raise errors.InvalidRequestException("Duplicate topic name.")
 
 
 class TopicControl:
@@ -94,6 +77,9 @@ class TopicControl:
                  draw: Callable[[int], int], static: Mapping[str, Any]) -> None:
         self._image, self._cluster, self._configuration = image, cluster, configuration
         self._placer, self._draw, self._static = placer, draw, static
+        self.handlers = {CreateTopicsRequest: self.create_topics,
+                         CreatePartitionsRequest: self.create_partitions,
+                         DeleteTopicsRequest: self.delete_topics}
 
     # -- creation -----------------------------------------------------------------------------
     def create_topics(self, request: CreateTopicsRequest, reads: tuple) -> ControllerResult:
@@ -108,7 +94,7 @@ class TopicControl:
                 self._ensure_new(topic.name, request)
                 made, result = self._create(topic, reads)
                 records += made
-            except ApiException as error:
+            except errors.ApiException as error:
                 result = CreatableTopicResult(topic.name, error.error_name, str(error))
             results.append(result)
         return ControllerResult([] if request.validate_only else records,
@@ -120,7 +106,7 @@ class TopicControl:
         topic_id = random_uuid(self._draw)
         placed = reads + tuple((self._cluster.subject(broker), "fenced")
                                for broker in dict.fromkeys(sum(parts, ())))
-        records = [Decided(TopicRecord(topic.name, topic_id), CREATE_RULE, reads)]
+        records = [Decided(m.TopicRecord(topic.name, topic_id), CREATE_RULE, reads)]
         records += [Decided(one, CREATE_RULE, reads) for one in configs]
         records += [Decided(one, CLEAR_RULE, reads)
                     for one in self._configuration.clear_elr_records(configs)]
@@ -135,43 +121,44 @@ class TopicControl:
         validate_topic_name(name)
         topics = self._image().topics
         if name in topics:
-            raise TopicExistsException(f"Topic '{name}' already exists.")
+            raise errors.TopicExistsException(f"Topic '{name}' already exists.")
         alike = [one for one in topics if one.replace(".", "_") == name.replace(".", "_")]
         if alike:                                # their metrics would have the same name
-            raise InvalidTopicException(f"Topic '{name}' collides with existing topic: {alike[0]}")
+            raise errors.InvalidTopicException(
+                f"Topic '{name}' collides with existing topic: {alike[0]}")
 
     def _configs(self, topic: CreatableTopic) -> list:
         nulls = [name for name, value in topic.configs if value is None]
         if nulls:
-            raise InvalidConfigurationException(
+            raise errors.InvalidConfigurationException(
                 f"Null value not supported for topic configs: {','.join(nulls)}")
         given = tuple(AlterableConfig(name, value) for name, value in topic.configs)
-        resource = AlterConfigsResource(TOPIC_RESOURCE, topic.name, given)
+        resource = AlterConfigsResource(m.TOPIC_RESOURCE, topic.name, given)
         return self._configuration.alter_resource(resource, newly_created=True) if given else []
 
     def _by_hand(self, topic: CreatableTopic) -> tuple[tuple[int, ...], ...]:
         for name, given in (("replication factor", topic.replication_factor),
                             ("numPartitions", topic.num_partitions)):
             if given != -1:
-                raise InvalidRequestException(f"A manual partition assignment was specified, but "
-                                              f"{name} was not set to -1.")
+                raise errors.InvalidRequestException(
+                    f"A manual partition assignment was specified, but {name} was not set to -1.")
         placed: dict[int, tuple[int, ...]] = {}
         for number, replicas in topic.assignments:
             if number in placed:
-                raise InvalidReplicaAssignmentException(
+                raise errors.InvalidReplicaAssignmentException(
                     f"Found multiple manual partition assignments for partition {number}")
             factor = len(next(iter(placed.values()))) if placed else None
             self._validate_manual(number, replicas, factor)
             placed[number] = replicas
         if sorted(placed) != list(range(len(placed))):
-            raise InvalidReplicaAssignmentException(
+            raise errors.InvalidReplicaAssignmentException(
                 "partitions should be a consecutive 0-based integer sequence")
         return tuple(placed[number] for number in range(len(placed)))
 
     def _validate_manual(self, number: int, replicas: tuple[int, ...],
                          factor: int | None) -> None:
         what = "The manual partition assignment includes"
-        refused = InvalidReplicaAssignmentException
+        refused = errors.InvalidReplicaAssignmentException
         if not replicas:
             raise refused(f"{what} an empty replica list.")
         for broker in sorted(replicas):
@@ -192,34 +179,34 @@ class TopicControl:
     def _in_stripes(self, topic: CreatableTopic) -> tuple[tuple[int, ...], ...]:
         partitions, factor = topic.num_partitions, topic.replication_factor
         if factor < -1 or factor == 0:
-            raise InvalidReplicationFactorException(
+            raise errors.InvalidReplicationFactorException(
                 "Replication factor must be larger than 0, or -1 to use the default value.")
         if partitions < -1 or partitions == 0:
-            raise InvalidPartitionsException(
+            raise errors.InvalidPartitionsException(
                 "Number of partitions was set to an invalid non-positive value.")
         partitions = self._static["num.partitions"] if partitions == -1 else partitions
         factor = self._static["default.replication.factor"] if factor == -1 else factor
         try:
             return self._place(partitions, factor)
-        except InvalidReplicationFactorException as error:
-            raise InvalidReplicationFactorException(
+        except errors.InvalidReplicationFactorException as error:
+            raise errors.InvalidReplicationFactorException(
                 f"Unable to replicate the partition {factor} time(s): {error}") from error
 
     def _place(self, partitions: int, factor: int) -> tuple[tuple[int, ...], ...]:
         brokers = self._cluster.heartbeats.usable(self._image().brokers)
         placed = self._placer.place(brokers, partitions, factor)
         if not all(self._isr(replicas) for replicas in placed):
-            raise InvalidReplicationFactorException(
+            raise errors.InvalidReplicationFactorException(
                 "All brokers are currently fenced or in controlled shutdown.")
         return placed
 
     def _isr(self, replicas: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(broker for broker in replicas if self._cluster.is_active(broker))
 
-    def _record(self, topic_id: str, number: int, replicas: tuple[int, ...]) -> PartitionRecord:
+    def _record(self, topic_id: str, number: int, replicas: tuple[int, ...]) -> m.PartitionRecord:
         isr = self._isr(replicas)
         dirs = tuple(self._cluster.registration(broker).default_dir for broker in replicas)
-        return PartitionRecord(number, topic_id, replicas, isr, leader=isr[0], directories=dirs)
+        return m.PartitionRecord(number, topic_id, replicas, isr, leader=isr[0], directories=dirs)
 
     # -- more partitions ----------------------------------------------------------------------
     def create_partitions(self, request: CreatePartitionsRequest,
@@ -234,26 +221,26 @@ class TopicControl:
             try:
                 _ensure_named_once(topic.name, request)
                 records += [Decided(one, GROW_RULE, reads) for one in self._grow(topic)]
-            except ApiException as error:
+            except errors.ApiException as error:
                 result = result._replace(error=error.error_name, error_message=str(error))
             results.append(result)
         return ControllerResult([] if request.validate_only else records,
                                 request.response(tuple(results)))
 
-    def _grow(self, topic: CreatePartitionsTopic) -> list[PartitionRecord]:
+    def _grow(self, topic: CreatePartitionsTopic) -> list[m.PartitionRecord]:
         old = self._image().topics.get(topic.name)
         if old is None:
-            raise UnknownTopicOrPartitionException()
+            raise errors.UnknownTopicOrPartitionException()
         has, factor = len(old.partitions), len(old.partitions[0].replicas)
         if topic.count == has:
-            raise InvalidPartitionsException(f"Topic already has {has} partition(s).")
+            raise errors.InvalidPartitionsException(f"Topic already has {has} partition(s).")
         if topic.count < has:
-            raise InvalidPartitionsException(
+            raise errors.InvalidPartitionsException(
                 f"The topic {topic.name} currently has {has} partition(s); {topic.count} would "
                 f"not be an increase.")
         given, added = topic.assignments, topic.count - has
         if given is not None and len(given) != added:
-            raise InvalidReplicaAssignmentException(
+            raise errors.InvalidReplicaAssignmentException(
                 f"Attempted to add {added} additional partition(s), but only {len(given)} "
                 f"assignment(s) were specified.")
         for number, replicas in enumerate(given or (), has):
@@ -271,8 +258,8 @@ class TopicControl:
             try:
                 name, topic_id = self._found(asked, request)
                 result = DeletableTopicResult(name, topic_id)
-                records.append(Decided(RemoveTopicRecord(topic_id), DELETE_RULE, reads))
-            except ApiException as error:
+                records.append(Decided(m.RemoveTopicRecord(topic_id), DELETE_RULE, reads))
+            except errors.ApiException as error:
                 result = result._replace(error=error.error_name, error_message=str(error))
             results.append(result)
         return ControllerResult(records, request.response(tuple(results)))
@@ -280,16 +267,17 @@ class TopicControl:
     def _found(self, asked: DeleteTopicState, request: DeleteTopicsRequest) -> tuple[str, str]:
         image = self._image()
         if asked.name is not None and asked.topic_id != ZERO_UUID:
-            raise InvalidRequestException("You may not specify both topic name and topic id.")
+            raise errors.InvalidRequestException(
+                "You may not specify both topic name and topic id.")
         if request.topics.count(asked) > 1:
-            raise InvalidRequestException(
+            raise errors.InvalidRequestException(
                 f"Duplicate topic {'id' if asked.name is None else 'name'}.")
         if asked.name is not None:
             if asked.name not in image.topics:
-                raise UnknownTopicOrPartitionException()
+                raise errors.UnknownTopicOrPartitionException()
             return asked.name, image.topics[asked.name].topic_id
         if asked.topic_id == ZERO_UUID:
-            raise InvalidRequestException("Neither topic name nor id were specified.")
+            raise errors.InvalidRequestException("Neither topic name nor id were specified.")
         if (topic := image.topic_by_id(asked.topic_id)) is None:
-            raise UnknownTopicIdException()
+            raise errors.UnknownTopicIdException()
         return topic.name, topic.topic_id

@@ -51,6 +51,13 @@ class Response(NamedTuple):
     body: Any
 
 
+class LeaderIdAndEpoch(NamedTuple):
+    """Who leads now, for an asker who was wrong about it (KIP-951)."""
+
+    leader_id: int
+    leader_epoch: int
+
+
 def throttled(throttle_time_ms: int) -> str:
     """How an answer in words ends where its client is over a quota."""
     return f", throttled {throttle_time_ms} ms" if throttle_time_ms else ""

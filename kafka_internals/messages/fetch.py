@@ -9,7 +9,7 @@ log has that epoch end earlier answers where, and nothing else (KIP-595).
 from typing import Any, NamedTuple
 
 from kafka_internals.common import TopicPartition
-from kafka_internals.messages import throttled
+from kafka_internals.messages import LeaderIdAndEpoch, throttled
 from kafka_internals.messages.fetch_metadata import SESSIONLESS, FetchMetadata
 
 CONSUMER = -1
@@ -22,13 +22,6 @@ class EpochEndOffset(NamedTuple):
 
     leader_epoch: int
     end_offset: int
-
-
-class LeaderIdAndEpoch(NamedTuple):
-    """Who leads now, for an asker who was wrong about it (KIP-951)."""
-
-    leader_id: int
-    leader_epoch: int
 
 
 class FetchPartition(NamedTuple):

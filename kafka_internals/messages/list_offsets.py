@@ -33,10 +33,11 @@ class ListOffsetsPartitionResponse(NamedTuple):
 
 
 class ListOffsetsRequest(NamedTuple):
-    """Asked by a consumer before its first fetch of a partition."""
+    """Asked by a consumer before its first fetch, by a follower whose offset is out of range."""
 
     partitions: tuple[ListOffsetsPartition, ...]
     committed_only: bool = False             # isolation.level: the end is the last stable offset
+    replica_id: int = -1                     # a follower is told the log's end
 
     def response(self, partitions: tuple[ListOffsetsPartitionResponse, ...]):
         """The answer, in the order of the request."""

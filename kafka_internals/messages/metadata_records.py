@@ -32,7 +32,7 @@ class SupportedFeature(NamedTuple):
 
 
 class RegisterBrokerRecord(NamedTuple):
-    """Key 0. The broker epoch is the offset of this record."""
+    """Key 0. The broker epoch is the offset of the first record of its batch."""
 
     broker_id: int
     incarnation_id: str

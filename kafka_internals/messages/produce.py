@@ -12,7 +12,7 @@ from kafka_internals.errors import (
     InvalidRecordException,
     UnsupportedCompressionTypeException,
 )
-from kafka_internals.messages import throttled
+from kafka_internals.messages import LeaderIdAndEpoch, throttled
 from kafka_internals.record_batch import LOG_OVERHEAD, MAGIC, SPANS, RecordBatch
 
 NO_ACK, LEADER_ACK, ALL_ISR_ACKS = 0, 1, -1
@@ -30,7 +30,8 @@ class PartitionProduceData(NamedTuple):
 class PartitionProduceResponse(NamedTuple):
     """What became of one batch: `error` is Kafka's name, "NONE" where it is in the log.
 
-    `record_errors`: (index in the batch, message) of each record that was refused.
+    `record_errors`: (index in the batch, message) of each record that was refused. With
+    NOT_LEADER_OR_FOLLOWER `current_leader` says who leads, where the broker knows (KIP-951).
     """
 
     partition: TopicPartition
@@ -40,6 +41,7 @@ class PartitionProduceResponse(NamedTuple):
     log_start_offset: int = -1
     message: str | None = None
     record_errors: tuple = ()
+    current_leader: LeaderIdAndEpoch | None = None
 
 
 def _next_batch(records: bytes) -> bytes | None:

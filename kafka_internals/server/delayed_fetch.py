@@ -1,16 +1,17 @@
 """DelayedFetch: a fetch that found less than `min_bytes` and waits for more.
 
-Kafka's cases, as far as this engine has them. A to E: a partition is not led here any more, is
-gone, unknown, offline, or its leader epoch is another. F: its fetch offset is past the end, or has
-fallen behind the segment in which the log ends. G: the bytes that could be read, at most
-`partition_max_bytes` of each partition, reach `min_bytes`. Otherwise `max_wait_ms` passes. Either
-way the log is read again then, and whatever is there is the answer: a fetch that runs out of time
-is empty, never an error.
+Kafka's cases. A to E: a partition is not led here any more, is gone, unknown, offline, or its
+leader epoch is another. F: its fetch offset is past the end, or has fallen behind the segment in
+which the log ends. G: the bytes that could be read, at most `partition_max_bytes` of each
+partition, reach `min_bytes`. H: this log was cut, and the follower's parts from it now. Otherwise
+`max_wait_ms` passes. Either way the log is read again then, and whatever is there is the answer: a
+fetch that runs out of time is empty, never an error.
 """
 
 from typing import Any
 
 from kafka_internals.common import Wait
+from kafka_internals.errors import OffsetOutOfRangeException
 from kafka_internals.server.delayed_operation import DelayedOperation
 
 
@@ -44,7 +45,8 @@ class DelayedFetch(DelayedOperation):
         available, partitions = 0, self._manager.partitions
         for asked, began_in in zip(self.request.body.partitions, self._segments):
             partition = partitions.get(asked.partition)
-            if partition is None or not partition.is_led_in(asked.current_leader_epoch):
+            if partition is None or not partition.may_still_read(asked.current_leader_epoch,
+                                                                 self._by_replica):
                 return True
             offset, end = asked.fetch_offset, self._end_of(partition)
             if offset > end:
@@ -54,12 +56,22 @@ class DelayedFetch(DelayedOperation):
                     return True
                 available += min(partition.log.bytes_between(offset, end),
                                  asked.partition_max_bytes)
+            if self._has_diverged(partition, asked):
+                return True
         return self.request.body.is_enough(available)
 
+    @staticmethod
+    def _has_diverged(partition: Any, asked: Any) -> bool:
+        try:
+            return partition.diverging_epoch(asked.fetch_offset,
+                                             asked.last_fetched_epoch) is not None
+        except OffsetOutOfRangeException:
+            return True
+
     def complete(self, now_ms: int) -> list:
-        """Read again and answer."""
-        return self._manager.answer_fetch(self.request, self._manager.read(self.request.body),
-                                          now_ms)
+        """Read again and answer; the fetch was counted when it came, and is not again."""
+        return self._manager.answer_fetch(
+            self.request, self._manager.read(self.request.body, now_ms), now_ms)
 
     def reads(self) -> tuple:
         """The ends that are not the fetch offsets, as they are now: before, they did not do."""

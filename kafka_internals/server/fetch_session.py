@@ -34,7 +34,7 @@ class CachedPartition:
         """True where the client has to be told: records, an error, or an end that has moved."""
         before = self.high_watermark, self.log_start_offset
         self.high_watermark, self.log_start_offset = data.high_watermark, data.log_start_offset
-        return bool(data.records) or data.error != "NONE" or \
+        return bool(data.records) or data.error != "NONE" or data.preferred_read_replica >= 0 or \
             before != (data.high_watermark, data.log_start_offset)
 
 

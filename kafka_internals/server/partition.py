@@ -1,153 +1,140 @@
 """Partition: one replica as its broker sees it, and the high watermark rule.
 
 The leader knows of a follower only what the follower's fetches say: a fetch at offset 5 means "I
-have everything below 5". The high watermark is the least log end offset in the in-sync replica set,
-as the leader knows it, and it stands still while that set is smaller than `min.insync.replicas`
-(Partition.maybeIncrementLeaderHW, KIP-966). A follower takes over the mark that a fetch response
-carries, never beyond its own log end.
+have everything below 5". The high watermark is the least log end offset of every replica that is in
+the in-sync set, or may be by now, or is about to be, and it stands still while that set is smaller
+than `min.insync.replicas` (Partition.maybeIncrementLeaderHW, KIP-497, KIP-966). A follower takes
+over the mark that a fetch response carries, never beyond its own log end.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from kafka_internals.common import NO_NODE, START_MS, Changed, TopicPartition, Wait, replica_name
+from kafka_internals.common import START_MS, ZERO_UUID, Changed, TopicPartition
 from kafka_internals.errors import (
-    FencedLeaderEpochException,
     NotEnoughReplicasAfterAppendException,
     NotEnoughReplicasException,
-    NotLeaderOrFollowerException,
-    UnknownLeaderEpochException,
 )
-from kafka_internals.record_batch import RecordBatch, batches
-from kafka_internals.storage.fetch_data_info import LogReadInfo
-from kafka_internals.storage.file_records import Batches
+from kafka_internals.messages.alter_partition import AlterPartitionData, BrokerState
+from kafka_internals.messages.metadata_records import RECOVERED
+from kafka_internals.record_batch import RecordBatch
+from kafka_internals.server.alter_partition_manager import AlterPartitionItem, AlterPartitionManager
+from kafka_internals.server.kraft_metadata_cache import UNCHECKED_EPOCH, KRaftMetadataCache
+from kafka_internals.server.local_replica import LocalReplica, ReplicaSnapshot
+from kafka_internals.server.partition_roles import Follower, Leader, Leaderless
+from kafka_internals.server.partition_state import (
+    ANSWERS,
+    CommittedPartitionState,
+    PartitionState,
+    PendingExpandIsr,
+    PendingShrinkIsr,
+)
+from kafka_internals.server.replica import UNKNOWN_OFFSET
+from kafka_internals.server.rules import Rules
 from kafka_internals.storage.log_append_info import LogAppendInfo
 from kafka_internals.storage.unified_log import UnifiedLog
 
-UNKNOWN_OFFSET = -1
-
 HW_RULE = "high watermark = least log end offset in the ISR, as the leader knows it"
-FOLLOWER_HW_RULE = "a follower's high watermark = the leader's as last told, up to its own log end"
 APPEND_RULE = "a leader gives offsets: base offset = log end offset"
-COPY_RULE = "a follower appends what the leader stored, byte for byte"
 FETCH_RULE = "a fetch at offset n says: I have everything below n"
-RETENTION_RULE = "old segments go: retention.ms, retention.bytes; the log begins behind them"
-FOLLOWER_START_RULE = "a follower's log begins no earlier than its leader's"
 START_RULE = "the log is what its files hold; the high watermark begins at the checkpoint"
+METADATA_RULE = "the controller says who leads and who is in sync; the newer epoch holds"
+EXPAND_RULE = "a follower with the high watermark and this epoch's start joins the ISR (KIP-497)"
+SHRINK_RULE = "a member that was not caught up for replica.lag.time.max.ms leaves the ISR"
+ALTERED_RULE = "an ISR counts once the controller has written it (KIP-497)"
+DELETE_RULE = "DeleteRecords: the log begins at this offset, at most at the high watermark"
+TOLD_OF_METADATA = ("role", "leader", "leader_epoch", "partition_epoch", "replicas", "isr",
+                    "maximal_isr", "isr_state", "min_isr", "leader_epoch_start_offset",
+                    "leader_recovery_state", "fetch_state")
 
 
-class Rules(NamedTuple):
-    """Switches that only tests and lessons turn. Each default is Kafka's rule; see law 7."""
-
-    high_watermark: str = "isr"             # "leader": the leader's own log end is enough
-    consumer_reads_to: str = "high watermark"    # "log end": consumers read what may be lost
-    acks_all_waits_for: str = "high watermark"   # "append": answered as if acks were 1
-    replicas_awaited_in: str = "purgatory"       # "handler thread": which is not free until then
-    offsets: str = "dense"                  # "gap": every batch leaves one offset out
-
-
-class Leader:
-    """What only a leader knows: how far each other replica has fetched."""
-
-    role = "leader"
-
-    def __init__(self, leader: int, others: tuple[int, ...]) -> None:
-        self.leader = leader
-        self.remote_log_end_offset = {broker: UNKNOWN_OFFSET for broker in others}
-
-
-class Follower:
-    """A follower knows whom to ask."""
-
-    role = "follower"
-
-    def __init__(self, leader: int) -> None:
-        self.leader = leader
-
-
-class Leaderless:
-    """A replica of a partition that has no leader: nothing to serve and nobody to ask."""
-
-    role, leader = "no leader", NO_NODE
-
-
-class ReplicaSnapshot(NamedTuple):
-    """One replica, frozen. `remote_log_end_offset` is ((broker, offset), ...), -1 unknown."""
-
-    partition: TopicPartition
-    broker: int
-    role: str
-    leader: int
-    leader_epoch: int
-    replicas: tuple[int, ...]
-    isr: tuple[int, ...]
-    min_isr: int
-    log_start_offset: int
-    log_end_offset: int
-    high_watermark: int
-    batches: Batches
-    remote_log_end_offset: tuple[tuple[int, int], ...]
-    waits: tuple[Wait, ...]
-
-
-class Partition:
+class Partition(LocalReplica):
     """One replica of one partition. Methods that change something return `Changed` effects."""
 
     def __init__(self, partition: TopicPartition, broker: int, registration: Any,
-                 configs: Any, log: UnifiedLog, rules: Rules = Rules()) -> None:
-        self.partition, self.broker, self.log, self.rules = partition, broker, log, rules
-        self.subject = replica_name(partition, broker)
-        self.registration = registration
-        self.min_isr = min(configs["min.insync.replicas"], len(registration.replicas))
-        self.role: Leader | Follower | Leaderless = Leaderless()
-        self._snapshot: ReplicaSnapshot | None = None
+                 configs: Any, log: UnifiedLog, rules: Rules = Rules(), *,
+                 topic_id: str = ZERO_UUID, max_lag_ms: int = 30_000,
+                 metadata: KRaftMetadataCache | None = None,
+                 alter_partition_manager: AlterPartitionManager | None = None,
+                 broker_epoch: Callable[[], int] = lambda: UNCHECKED_EPOCH) -> None:
+        super().__init__(partition, broker, registration, configs, log, rules, metadata)
+        self.topic_id, self._max_lag_ms = topic_id, max_lag_ms
+        self._broker_epoch = broker_epoch
+        self._alter_partition_manager = alter_partition_manager
 
-    @property
-    def high_watermark(self) -> int:
-        """Where the log is committed up to, as this replica knows it."""
-        return self.log.high_watermark
-
-    def begin(self, leads_again: bool, checkpointed: int, reads: tuple) -> list[Changed]:
+    # -- roles --------------------------------------------------------------------------------
+    def begin(self, leads_again: bool, checkpointed: int, reads: tuple,
+              now_ms: int = 0) -> list[Changed]:
         """Take the role that the image gives; a restarted leader must not lead its old epoch."""
-        leader = self.registration.leader
-        if leader == self.broker:
-            others = tuple(b for b in self.registration.replicas if b != self.broker)
-            self.role = Leader(leader, others) if leads_again else Leaderless()
-            if leads_again:
-                self.log.epochs.assign(self.registration.leader_epoch, self.log.log_end_offset)
-        elif leader != NO_NODE:
-            self.role = Follower(leader)
+        if self.registration.leader == self.broker and not leads_again:
+            self.role = Leaderless(serves=False)
+        else:
+            self._take_role(is_new_epoch=True, now_ms=now_ms)
         end = self.log.log_end_offset
         self.log.update_high_watermark(checkpointed)
         said = [Changed(self.subject, "role", None, self.role.role, START_RULE, reads),
                 Changed(self.subject, "log_end_offset", None, end, START_RULE, reads),
                 Changed(self.subject, "high_watermark", None, self.high_watermark, START_RULE,
                         reads)]
-        return said + self.maybe_increment_leader_high_watermark()
+        return said + self.maybe_increment_leader_high_watermark(now_ms)
 
-    # -- leading ------------------------------------------------------------------------------
-    def ensure_leader(self, current_leader_epoch: int | None = None) -> Leader:
-        """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
-        epoch = self.registration.leader_epoch
-        if current_leader_epoch is not None and current_leader_epoch < epoch:
-            raise FencedLeaderEpochException(
-                f"{self.partition}: leader epoch {current_leader_epoch} is older than {epoch}")
-        if current_leader_epoch is not None and current_leader_epoch > epoch:
-            raise UnknownLeaderEpochException(
-                f"{self.partition}: leader epoch {current_leader_epoch} is newer than {epoch}")
-        if not isinstance(self.role, Leader):
-            raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
-                                               f"{self.partition}")
-        return self.role
+    def _take_role(self, is_new_epoch: bool, now_ms: int) -> None:
+        """Partition.makeLeader and makeFollower."""
+        leader, role = self.registration.leader, self.role
+        if leader != self.broker:
+            if not is_new_epoch and role.leader == leader:
+                return
+            self.role = Follower(leader) if leader >= 0 else Leaderless()
+            return
+        is_new_leader = not isinstance(role, Leader)
+        if is_new_leader:
+            self.role = Leader(leader, self.metadata, self._max_lag_ms)
+        self.role.update_assignment(self.registration)
+        if is_new_epoch:
+            start = self.log.log_end_offset
+            self.log.epochs.assign(self.leader_epoch, start)
+            self.role.begin_epoch(start, is_new_leader, now_ms)
 
-    def is_led_in(self, leader_epoch: int) -> bool:
-        """True where this replica leads, and in that epoch."""
-        return self.role.role == "leader" and leader_epoch == self.registration.leader_epoch
+    def apply(self, registration: Any, configs: Any, now_ms: int, reads: tuple) -> list[Changed]:
+        """Take over what the controller has written, unless more is known already.
 
+        Only what has changed since the last time, as a TopicsDelta has it. The same partition
+        epoch counts, too, as in Kafka: an answer to AlterPartition may have come before.
+        """
+        before, old = self.snapshot(), self.registration
+        is_news = registration != old and registration.partition_epoch >= self.partition_epoch
+        if is_news:
+            self.registration, self.partition_epoch = registration, registration.partition_epoch
+        self.min_isr = min(configs["min.insync.replicas"], len(self.registration.replicas))
+        if not is_news:
+            return self._since(before, METADATA_RULE, reads) if self.min_isr != before.min_isr \
+                else []
+        began_anew = isinstance(self.role, Leaderless) and not self.role.serves
+        if began_anew and registration.leader_epoch == old.leader_epoch \
+                and registration.leader == self.broker:
+            return self._since(before, METADATA_RULE, reads)     # still its epoch from before
+        self._take_role(registration.leader_epoch > old.leader_epoch, now_ms)
+        told = self._since(before, METADATA_RULE, reads)
+        if told and isinstance(self.role, Leader):
+            self.role.why = ((self.subject, "isr"), (self.subject, "maximal_isr"))
+        return told + self.maybe_increment_leader_high_watermark(now_ms)
+
+    def _since(self, before: ReplicaSnapshot, rule: str, reads: tuple) -> list[Changed]:
+        """What of roles and sets differs from a moment before."""
+        self._snapshot = None
+        now = self.snapshot()
+        pairs = [(name, getattr(before, name), getattr(now, name)) for name in TOLD_OF_METADATA]
+        old, new = dict(before.remote_log_end_offset), dict(now.remote_log_end_offset)
+        pairs += [(f"remote_log_end_offset.{broker}", old.get(broker), new.get(broker))
+                  for broker in {**old, **new}]
+        return [Changed(self.subject, name, was, is_, rule, reads)
+                for name, was, is_ in pairs if was != is_]
+
+    # -- appending ----------------------------------------------------------------------------
     def append_records_to_leader(self, batch: RecordBatch, acks: int, asked: tuple,
                                  now_ms: int) -> tuple[LogAppendInfo, list[Changed]]:
         """Append a produced batch. With acks=all the in-sync set has to be large enough first."""
-        self.ensure_leader()
-        isr = self.registration.isr
+        isr = self.ensure_leader().state.isr
         if acks == -1 and len(isr) < self.min_isr:
             raise NotEnoughReplicasException(
                 f"The size of the current ISR {list(isr)} is insufficient to satisfy the "
@@ -155,137 +142,151 @@ class Partition:
         old = self.log.log_end_offset
         if self.rules.offsets == "gap" and old:
             self.log.log_end_offset += 1
-        info = self.log.append_as_leader(batch, self.registration.leader_epoch,
-                                         START_MS + now_ms)
+        info = self.log.append_as_leader(batch, self.leader_epoch, START_MS + now_ms)
         self._snapshot = None
         changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
                           asked)
-        return info, [changed, *self.maybe_increment_leader_high_watermark()]
+        return info, [changed, *self.maybe_increment_leader_high_watermark(now_ms)]
 
     def check_enough_replicas_reach_offset(self, required: int) -> bool:
         """True where the in-sync set has everything below `required`, and is still large enough.
 
         Errors: NotLeaderOrFollowerException, NotEnoughReplicasAfterAppendException.
         """
-        self.ensure_leader()
+        isr = self.ensure_leader().state.maximal_isr
         if self.high_watermark < required:
             return False
-        if len(self.registration.isr) < self.min_isr:
+        if len(isr) < self.min_isr:
             raise NotEnoughReplicasAfterAppendException(
-                f"The ISR {list(self.registration.isr)} of {self.partition} is smaller than "
+                f"The ISR {list(isr)} of {self.partition} is smaller than "
                 f"min.insync.replicas {self.min_isr}; the records are in the log")
         return True
 
-    def update_follower_fetch_state(self, broker: int, offset: int, asked: tuple) -> list[Changed]:
-        """A follower's fetch tells how far it is; that may move the high watermark."""
-        remote = self.ensure_leader().remote_log_end_offset
-        if (old := remote[broker]) == offset:
-            return []
-        remote[broker] = offset
+    # -- followers, as a leader knows them ----------------------------------------------------
+    def update_follower_fetch_state(self, broker: int, offset: int, asked: tuple, now_ms: int = 0,
+                                    leader_end_offset: int | None = None,
+                                    log_start_offset: int = UNKNOWN_OFFSET,
+                                    broker_epoch: int = UNCHECKED_EPOCH) -> list:
+        """A follower's fetch tells how far it is; that may move the ISR and the high watermark.
+
+        `leader_end_offset` is where the log ended when the fetch was read. Errors:
+        NotLeaderOrFollowerException for a fetch of an incarnation that is gone.
+        """
+        replica, end = self.ensure_leader().replicas[broker], self.log.log_end_offset
+        old = replica.state.log_end_offset
+        replica.update_fetch_state(offset, log_start_offset, now_ms,
+                                   end if leader_end_offset is None else leader_end_offset,
+                                   broker_epoch, self.metadata.alive_broker_epoch(broker))
+        if old == offset:
+            return self._maybe_expand_isr(broker, asked, now_ms)
         self._snapshot = None
         changed = Changed(self.subject, f"remote_log_end_offset.{broker}", old, offset, FETCH_RULE,
                           asked)
-        return [changed, *self.maybe_increment_leader_high_watermark()]
+        return [changed, *self._maybe_expand_isr(broker, asked, now_ms),
+                *self.maybe_increment_leader_high_watermark(now_ms)]
 
-    def maybe_increment_leader_high_watermark(self) -> list[Changed]:
+    def maybe_increment_leader_high_watermark(self, now_ms: int = 0) -> list[Changed]:
         """The rule itself. On a leader the mark only rises."""
-        isr = self.registration.isr
-        if not isinstance(self.role, Leader) or len(isr) < self.min_isr:
+        if not isinstance(self.role, Leader) or self._is_under_min_isr():
             return []
-        ends, old = self._isr_ends(), self.high_watermark
+        ends, old, held = self._ends(now_ms), self.high_watermark, self.role.waited_for
         if (new := min([end for _, end in ends])) <= old:
             return []
         self.log.update_high_watermark(new)
         self._snapshot = None
-        reads = tuple((self.subject, attribute, new) for attribute, _ in ends)
+        reads = tuple((self.subject, attribute, new) for attribute, _ in ends) + self.role.why
+        reads += tuple((self.subject, f"remote_log_end_offset.{one}") for one in held
+                       if one not in self.role.waited_for)
         return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads)]
 
-    def _isr_ends(self) -> list[tuple[str, int]]:
-        """The attribute that holds each ISR member's log end offset, and the offset."""
-        ends = [("log_end_offset", self.log.log_end_offset)]
-        if self.rules.high_watermark == "isr":
-            remote = self.role.remote_log_end_offset
-            ends += [(f"remote_log_end_offset.{broker}", remote[broker])
-                     for broker in self.registration.isr if broker != self.broker]
-        return ends
+    def _is_under_min_isr(self) -> bool:
+        return self.rules.min_isr_gate and len(self.role.state.isr) < self.min_isr
 
-    def read_records(self, offset: int, max_bytes: int, epoch: int, replica_id: int,
-                     min_one: bool, committed_only: bool = False) -> LogReadInfo:
-        """Serve a fetch: a replica reads to the log's end, a consumer to the high watermark.
+    def _ends(self, now_ms: int) -> list[tuple[str, int]]:
+        """The attribute that holds each end that counts, and the offset; notes who is awaited."""
+        role = self.role
+        counted = role.counted(self.rules)
+        waits = self.rules.high_watermark == "isr" and self.rules.high_watermark_isr != "committed"
+        joiners = role.joiners(counted, self.log.log_end_offset, now_ms) if waits else ()
+        if joiners != role.waited_for:
+            role.waited_for, self._snapshot = joiners, None
+        return self.ends_of(counted + joiners)
 
-        With `committed_only` a consumer reads to the last stable offset (KIP-98).
-        """
-        role = self.ensure_leader(epoch)
-        by_replica = replica_id >= 0
-        if by_replica and replica_id not in role.remote_log_end_offset:
-            raise UnknownLeaderEpochException(
-                f"broker {replica_id} is not among the replicas {self.registration.replicas} of "
-                f"{self.partition}")
-        return self.log.read(offset, max_bytes, self.readable_end(by_replica, committed_only),
-                             min_one, committed_only)
-
-    def readable_end(self, by_replica: bool, committed_only: bool = False) -> int:
-        """Where reading ends for this kind of reader."""
-        if by_replica or self.rules.consumer_reads_to == "log end":
-            return self.log.log_end_offset
-        return self.log.last_stable_offset if committed_only else self.high_watermark
-
-    def readable_attribute(self, by_replica: bool) -> str:
-        """The name of that end, for "why?"."""
-        return "log_end_offset" if by_replica else "high_watermark"
-
-    # -- following ----------------------------------------------------------------------------
-    def append_records_to_follower(self, data: Any, response: tuple,
-                                   now_ms: int) -> list[Changed]:
-        """Take over fetched batches and the high watermark that came with them."""
-        log = self.log
-        old, old_mark = log.log_end_offset, log.high_watermark
-        log.append_as_follower(list(batches(data.records)), self.registration.leader_epoch,
-                               START_MS + now_ms)
-        end, mark = log.log_end_offset, log.update_high_watermark(data.high_watermark)
-        self._snapshot = None
-        changed = self._begin_no_earlier(data.log_start_offset, response)
-        if end != old:
-            changed.append(Changed(self.subject, "log_end_offset", old, end, COPY_RULE,
-                                   (response,)))
-        if mark != old_mark:
-            changed.append(Changed(self.subject, "high_watermark", old_mark, mark,
-                                   FOLLOWER_HW_RULE,
-                                   (response, (self.subject, "log_end_offset"))))
-        return changed
-
-    def _begin_no_earlier(self, offset: int, response: tuple) -> list[Changed]:
-        """What the leader has deleted a follower deletes, too; in its own time."""
-        old = self.log.log_start_offset
-        if not self.log.maybe_increment_log_start_offset(min(offset, self.high_watermark)):
+    # -- the in-sync set ----------------------------------------------------------------------
+    def _maybe_expand_isr(self, broker: int, asked: tuple, now_ms: int) -> list:
+        role = self.role
+        if self._alter_partition_manager is None or not role.may_join(broker, self.high_watermark):
             return []
-        return [self.log_start_moved(old, FOLLOWER_START_RULE, (response,))]
+        reads = asked + ((self.subject, f"remote_log_end_offset.{broker}"),)
+        return self._propose("follower caught up", PendingExpandIsr(broker, role.state),
+                             EXPAND_RULE, reads, now_ms)
 
-    def log_start_moved(self, old: int, rule: str = RETENTION_RULE, reads: tuple = ()) -> Changed:
-        """The log begins later than it did: what tells everybody."""
-        self._snapshot = None
-        return Changed(self.subject, "log_start_offset", old, self.log.log_start_offset, rule,
-                       reads)
+    def maybe_shrink_isr(self, now_ms: int) -> list:
+        """Ask the controller to take out who lags for too long."""
+        if self._alter_partition_manager is None or not isinstance(self.role, Leader) or \
+                not (gone := self.role.out_of_sync(self.log.log_end_offset, now_ms)):
+            return []
+        reads = ((self.subject, "log_end_offset"), *(
+            (self.subject, f"remote_log_end_offset.{broker}") for broker in gone))
+        return self._propose("follower lags", PendingShrinkIsr(gone, self.role.state),
+                             SHRINK_RULE, reads, now_ms)
 
-    # -- seen from outside --------------------------------------------------------------------
-    def waits(self) -> tuple[Wait, ...]:
-        """The high watermark rule read backwards: whose log end has to grow."""
-        if not isinstance(self.role, Leader):
-            return ()
-        needs = self.high_watermark + 1
-        if len(self.registration.isr) < self.min_isr:
-            return (Wait("high_watermark", self.subject, "isr", self.min_isr),)
-        return tuple(Wait("high_watermark", self.subject, attribute, needs)
-                     for attribute, end in self._isr_ends() if end < needs)
+    def _propose(self, event: str, state: PartitionState, rule: str, reads: tuple,
+                 now_ms: int) -> list:
+        before = self.snapshot()
+        self.role.move(event, state)
+        self.role.why = ((self.subject, "maximal_isr"),)
+        return self._since(before, rule, reads) + self._ask_controller(state, now_ms)
 
-    def snapshot(self) -> ReplicaSnapshot:
-        """Frozen; made anew only after a change."""
-        if self._snapshot is None:
-            registration = self.registration
-            remote = getattr(self.role, "remote_log_end_offset", {})
-            self._snapshot = ReplicaSnapshot(
-                self.partition, self.broker, self.role.role, self.role.leader,
-                registration.leader_epoch, registration.replicas, registration.isr, self.min_isr,
-                self.log.log_start_offset, self.log.log_end_offset, self.high_watermark,
-                self.log.batches(), tuple(remote.items()), self.waits())
-        return self._snapshot
+    def _ask_controller(self, state: PartitionState, now_ms: int) -> list:
+        members = tuple(BrokerState(broker, self._epoch_of(broker))
+                        for broker in state.proposed_isr)
+        data = AlterPartitionData(self.partition, self.topic_id, self.leader_epoch, members,
+                                  self.partition_epoch, RECOVERED)
+        return self._alter_partition_manager.submit(AlterPartitionItem(
+            data, lambda *told: self._altered(state, *told),
+            ((self.subject, "isr_state"), (self.subject, "partition_epoch"))), now_ms)
+
+    def _epoch_of(self, broker: int) -> int:
+        if not self.rules.broker_epochs:
+            return UNCHECKED_EPOCH
+        return self._broker_epoch() if broker == self.broker else self.role.broker_epoch_of(broker)
+
+    def _altered(self, asked_for: PartitionState, told: Any, reads: tuple, now_ms: int) -> list:
+        """The controller's answer, unless the ISR has become another one meanwhile."""
+        if not isinstance(self.role, Leader) or self.role.state is not asked_for:
+            return []
+        before, event = self.snapshot(), ANSWERS.get(told.error, "asked again")
+        if event == "asked again":
+            return self._ask_controller(asked_for, now_ms)
+        if event == "refused":
+            self.role.move(event, asked_for.last_committed)
+        elif event == "accepted":
+            if told.leader_epoch != self.leader_epoch or \
+                    told.partition_epoch < self.partition_epoch:
+                return []
+            self.role.move(event, CommittedPartitionState(told.isr, told.leader_recovery_state))
+            self.partition_epoch = told.partition_epoch
+        self.role.why = ((self.subject, "isr"), (self.subject, "maximal_isr"))
+        effects = self._since(before, ALTERED_RULE, reads)
+        if event == "accepted":
+            effects += self.maybe_increment_leader_high_watermark(now_ms)
+        return effects
+
+    # -- where the log begins -----------------------------------------------------------------
+    def delete_records_on_leader(self, offset: int, asked: tuple) -> list[Changed]:
+        """DeleteRecords (-1: up to the high watermark). Errors: those of the log."""
+        self.ensure_leader()
+        old = self.log.log_start_offset
+        self.log.delete_records(offset)
+        reads = asked + ((self.subject, "high_watermark"),)
+        return [] if self.log.log_start_offset == old else [
+            self.log_start_moved(old, DELETE_RULE, reads)]
+
+    @property
+    def low_watermark(self) -> int:
+        """Where the log begins on every replica whose broker is alive (A.11)."""
+        others = self.ensure_leader().replicas
+        remote = [one.state.log_start_offset for broker, one in others.items()
+                  if self.metadata.alive_broker_epoch(broker) is not None]
+        return min([self.log.log_start_offset, *remote])

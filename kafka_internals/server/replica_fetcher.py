@@ -2,96 +2,307 @@
 
 One request is in flight at a time. The next fetch leaves when the answer was appended, so it is at
 once a question and a report; an empty answer comes after `replica.fetch.wait.max.ms` at the latest.
-A partition with an error is left out for `replica.fetch.backoff.ms`, the others go on; after a lost
-connection that holds for all. One that gave records goes to the end, so that none starves.
+Where the logs part the leader answers that instead of records, and the follower cuts its log
+(AbstractFetcherThread.truncateOnFetchResponse, KIP-595). A partition with an error is left out for
+`replica.fetch.backoff.ms`, the others go on; after a lost connection that holds for all. One that
+gave records goes to the end, so that none starves.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
-from kafka_internals.errors import ApiException, for_name
+from kafka_internals.errors import (
+    CorruptRecordException,
+    InvalidRecordException,
+    KafkaException,
+)
 from kafka_internals.messages import Request, Response
-from kafka_internals.messages.fetch import FetchPartition, FetchRequest
+from kafka_internals.messages.fetch import EpochEndOffset, FetchPartition, FetchRequest
+from kafka_internals.messages.list_offsets import (
+    EARLIEST_LOCAL_TIMESTAMP,
+    LATEST_TIMESTAMP,
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+)
+from kafka_internals.messages.offset_for_leader_epoch import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+)
+from kafka_internals.server.kraft_metadata_cache import UNCHECKED_EPOCH
+from kafka_internals.server.offset_truncation_state import (
+    UNDEFINED,
+    OffsetTruncationState,
+    get_offset_truncation_state,
+)
 from kafka_internals.server.partition import Partition
+from kafka_internals.server.rules import Rules
 
 ASK_RULE = "a follower fetches from its own log end offset, one request at a time"
+EPOCH_RULE = "before KIP-595 a follower asked where its last epoch ends, and cut its log there"
+RANGE_RULE = "a follower whose offset is out of range asks where its leader's log begins and ends"
+
+# fmt: off
+TRANSITIONS = {                                           # a pair that is absent is a bug
+    ("NEW",        "has epochs"):      "FETCHING",        # what differs is found by fetching
+    ("NEW",        "has none"):        "TRUNCATING",      # then only what is committed is trusted
+    ("TRUNCATING", "truncated"):       "FETCHING",
+    ("TRUNCATING", "asks again"):      "TRUNCATING",      # no such epoch here, or an error
+    ("TRUNCATING", "fenced"):          "FAILED",
+    ("FETCHING",   "appended"):        "FETCHING",
+    ("FETCHING",   "truncated"):       "FETCHING",        # a diverging epoch, or out of range
+    ("FETCHING",   "asks again"):      "FETCHING",        # after replica.fetch.backoff.ms
+    ("FETCHING",   "fenced"):          "FAILED",          # until metadata brings a newer epoch
+    ("FETCHING",   "cannot append"):   "FAILED",
+    ("FAILED",     "new leader"):      "NEW",
+}
+# fmt: on
+
+
+class PartitionFetchState(NamedTuple):
+    """How one partition is fetched: in which leader epoch, in which state, not before when."""
+
+    partition: Partition
+    current_leader_epoch: int
+    state: str
+    not_before_ms: int = 0
+    why: tuple = ()                              # of the delay, for "why?"
 
 
 class ReplicaFetcher:
     """Fetches every partition that this broker follows from one leader broker."""
 
-    def __init__(self, broker: int, leader: int, config: Any, next_correlation_id: Any) -> None:
-        self.broker, self.leader = broker, leader
-        self.partitions: list[Partition] = []
+    def __init__(self, broker: int, leader: int, config: Any, next_correlation_id: Any,
+                 rules: Rules = Rules(), broker_epoch: Any = lambda: UNCHECKED_EPOCH) -> None:
+        self.broker, self.leader, self.rules = broker, leader, rules
+        self.states: dict[TopicPartition, PartitionFetchState] = {}
         self._config, self._next_correlation_id = config, next_correlation_id
         self._client_id = f"broker-{broker}-fetcher-0"
         self._terms = (broker, config["replica.fetch.wait.max.ms"],
                        config["replica.fetch.min.bytes"],
                        config["replica.fetch.response.max.bytes"])
         self._partition_max_bytes = config["replica.fetch.max.bytes"]
+        self._broker_epoch = broker_epoch
         self._in_flight: Request | None = None
         self._set_off_by: tuple = ()               # what the next fetch follows, for "why?"
-        self._delayed: dict[TopicPartition, tuple[int, tuple]] = {}    # until when, and why
-        self._due_ms = 0                           # when to ask next, or to give up waiting
+        self._out_of_range: dict[TopicPartition, tuple] = {}     # to be looked up, and why
+        self._due_ms: int | None = None            # when to ask next, or to give up waiting
 
+    @property
+    def partitions(self) -> list[Partition]:
+        """What is fetched, in turn."""
+        return [one.partition for one in self.states.values()]
+
+    # -- what is fetched ----------------------------------------------------------------------
     def follow(self, partitions: list[Partition], now_ms: int) -> list:
-        """Fetch these from the next request on; the one in flight keeps its own list."""
-        self.partitions = partitions
-        return [] if self._in_flight else self.ask(now_ms)
+        """Fetch these from the next request on; the one in flight keeps its own list.
 
+        A partition that is known in this leader epoch goes on as it was.
+        """
+        effects, old, self.states = [], self.states, {}
+        for one in partitions:
+            known = old.get(one.partition)
+            if known is None or known.current_leader_epoch != one.leader_epoch \
+                    or known.partition is not one:
+                effects += self._begin(one, now_ms)
+            else:
+                self.states[one.partition] = known
+        self._out_of_range = {name: why for name, why in self._out_of_range.items()
+                              if name in self.states}
+        return effects if self._in_flight else effects + self.ask(now_ms)
+
+    def _begin(self, one: Partition, now_ms: int) -> list[Changed]:
+        """A leader begins to be followed: by the epochs, or without any by the high watermark."""
+        trusts_mark = one.log.epochs.latest_epoch is None or self.rules.truncation == "hw"
+        state = TRANSITIONS["NEW", "has none" if trusts_mark else "has epochs"]
+        asks_first = self.rules.truncation == "kip-101" and not trusts_mark
+        self.states[one.partition] = PartitionFetchState(
+            one, one.leader_epoch, "TRUNCATING" if asks_first else state)
+        if not trusts_mark:
+            return one.fetcher_is(self.states[one.partition].state)
+        cut = one.truncate_to(one.high_watermark, ((one.subject, "high_watermark"),), now_ms)
+        return cut + self._move(one.partition, "truncated")
+
+    def _move(self, name: TopicPartition, event: str, reads: tuple = (),
+              not_before_ms: int = 0) -> list[Changed]:
+        """Along the table; with a time, not before then."""
+        known = self.states[name]
+        state = TRANSITIONS[known.state, event]
+        self.states[name] = known._replace(state=state, not_before_ms=not_before_ms,
+                                           why=reads if not_before_ms else ())
+        return known.partition.fetcher_is(state, reads)
+
+    def _fail(self, name: TopicPartition, reads: tuple, now_ms: int) -> list[Changed]:
+        """Try again after the back-off."""
+        return self._move(name, "asks again", reads,
+                          now_ms + self._config["replica.fetch.backoff.ms"])
+
+    # -- asking -------------------------------------------------------------------------------
     def ask(self, now_ms: int) -> list:
-        """Send the next fetch, of every partition that is not left out."""
-        delayed = self._delayed
-        ready = [p for p in self.partitions if delayed.get(p.partition, (0,))[0] <= now_ms]
+        """Send the next request: about an offset out of range, about epochs, or the next fetch."""
+        if self._out_of_range:
+            return self._look_up(LATEST_TIMESTAMP, now_ms)
+        live = [one for one in self.states.values() if one.state != "FAILED"]
+        ready = [one for one in live if one.not_before_ms <= now_ms]
         if not ready:
-            self._due_ms = min(delayed[p.partition][0] for p in self.partitions)
+            self._due_ms = min([one.not_before_ms for one in live], default=None)
             return []
-        reads = {(p.subject, "log_end_offset"): None for p in ready}
-        for p in ready if delayed else ():
-            reads |= dict.fromkeys(delayed.pop(p.partition, (0, ()))[1])
+        cutting = [one for one in ready if one.state == "TRUNCATING"]
+        return self._ask_epochs(cutting, now_ms) if cutting else self._fetch(ready, now_ms)
+
+    def _fetch(self, ready: list[PartitionFetchState], now_ms: int) -> list:
+        reads = {(one.partition.subject, "log_end_offset"): None for one in ready}
+        for one in ready:
+            reads |= dict.fromkeys(one.why)
+            if one.not_before_ms:
+                self.states[one.partition.partition] = one._replace(not_before_ms=0, why=())
         reads |= dict.fromkeys(self._set_off_by)
-        body = FetchRequest(*self._terms, tuple([
-            FetchPartition(p.partition, p.log.log_end_offset, p.registration.leader_epoch,
-                           self._partition_max_bytes, p.log.log_start_offset) for p in ready]))
+        asked = tuple([FetchPartition(
+            one.partition.partition, one.partition.log.log_end_offset, one.current_leader_epoch,
+            self._partition_max_bytes, one.partition.log.log_start_offset,
+            self._last_fetched_epoch(one.partition)) for one in ready])
+        return self._send(FetchRequest(*self._terms, asked, replica_epoch=self._broker_epoch()),
+                          ASK_RULE, tuple(reads), now_ms)
+
+    def _last_fetched_epoch(self, one: Partition) -> int:
+        latest = one.log.epochs.latest_epoch
+        return UNDEFINED if latest is None or self.rules.truncation in ("hw", "kip-101") else latest
+
+    def _ask_epochs(self, cutting: list[PartitionFetchState], now_ms: int) -> list:
+        asked = tuple(OffsetForLeaderPartition(one.partition.partition, one.current_leader_epoch,
+                                               one.partition.log.epochs.latest_epoch)
+                      for one in cutting)
+        reads = tuple((one.partition.subject, "fetch_state") for one in cutting)
+        return self._send(OffsetForLeaderEpochRequest(self.broker, asked), EPOCH_RULE,
+                          reads + self._set_off_by, now_ms)
+
+    def _look_up(self, timestamp: int, now_ms: int) -> list:
+        """Ask about the first partition whose offset is out of range."""
+        name, why = next(iter(self._out_of_range.items()))
+        asked = ListOffsetsPartition(name, self.states[name].current_leader_epoch, timestamp)
+        return self._send(ListOffsetsRequest((asked,), replica_id=self.broker), RANGE_RULE, why,
+                          now_ms)
+
+    def _send(self, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request
         self._due_ms = now_ms + self._config["replica.socket.timeout.ms"] + 1
-        return [Changed(request.id, "asked", None, str(body), ASK_RULE, tuple(reads)),
+        return [Changed(request.id, "asked", None, str(body), rule, reads),
                 Send(self.leader, request)]
 
+    # -- answers ------------------------------------------------------------------------------
     def handle(self, response: Response, now_ms: int) -> list:
-        """Append what came, then ask again."""
+        """Deal with what came, then ask again."""
         if self._in_flight is None or response.request_id != self._in_flight.id:
             return []
-        answer = (response.request_id, "answer")
-        self._in_flight, self._set_off_by = None, (answer,)
+        asked, self._in_flight = self._in_flight.body, None
+        read = (response.request_id, "answer")
+        self._set_off_by = (read,)
+        if isinstance(asked, ListOffsetsRequest):
+            return self._ranged(asked.partitions[0], response.body.partitions[0], read, now_ms)
+        questions = {one.partition: one for one in asked.partitions}
+        take = self._take if isinstance(asked, FetchRequest) else self._epoch_ended
         effects, gave = [], []
-        known = {partition.partition: partition for partition in self.partitions}
         for data in response.body.partitions:
-            try:
-                if data.error != "NONE":
-                    raise for_name(data.error)(str(data.partition))
-                effects += known[data.partition].append_records_to_follower(data, answer, now_ms)
-                if data.records:
-                    gave.append(known[data.partition])
-            except ApiException:                   # also what was damaged on its way: ask again
-                self._delayed[data.partition] = self._back_off_ms(now_ms), (answer,)
-        self.partitions = [p for p in self.partitions if p not in gave] + gave
+            known = self.states.get(data.partition)
+            if known is not None and self._still_holds(questions[data.partition], known):
+                effects += take(data, known, read, now_ms)
+                if getattr(data, "records", b""):
+                    gave.append(data.partition)
+        for name in gave:
+            if self.states[name].not_before_ms == 0:
+                self.states[name] = self.states.pop(name)
         return effects + self.ask(now_ms)
 
-    def _back_off_ms(self, now_ms: int) -> int:
-        return now_ms + self._config["replica.fetch.backoff.ms"]
+    @staticmethod
+    def _still_holds(question: Any, known: PartitionFetchState) -> bool:
+        """False for an answer to what was asked before the partition moved on."""
+        if question.current_leader_epoch != known.current_leader_epoch:
+            return False
+        if isinstance(question, FetchPartition):
+            return known.state == "FETCHING" and \
+                question.fetch_offset == known.partition.log.log_end_offset
+        return known.state == "TRUNCATING"
 
+    def _take(self, data: Any, known: PartitionFetchState, read: tuple, now_ms: int) -> list:
+        """Records, the end of an epoch, or an error."""
+        name = data.partition
+        if data.error == "OFFSET_OUT_OF_RANGE":
+            self._out_of_range[name] = (read,)
+            return []
+        if data.error != "NONE":
+            return self._refused(name, data.error, (read,), now_ms)
+        if data.diverging_epoch is not None:
+            return self._truncate(known, data.diverging_epoch, (read,), now_ms)
+        try:
+            effects = known.partition.append_records_to_follower(data, read, now_ms,
+                                                                 known.current_leader_epoch)
+        except (CorruptRecordException, InvalidRecordException):     # damaged on its way
+            return self._fail(name, (read,), now_ms)
+        except KafkaException:
+            return self._move(name, "cannot append", (read,))
+        return effects + self._move(name, "appended", (read,))
+
+    def _refused(self, name: TopicPartition, error: str, reads: tuple, now_ms: int) -> list:
+        """Fenced in the epoch that is still the own one: wait for metadata. Else try again."""
+        if error == "FENCED_LEADER_EPOCH":
+            return self._move(name, "fenced", reads)
+        return self._fail(name, reads, now_ms)
+
+    def _truncate(self, known: PartitionFetchState, leader: EpochEndOffset, reads: tuple,
+                  now_ms: int) -> list:
+        one, decide = known.partition, self.rules.truncation
+        if not callable(decide):
+            decide = get_offset_truncation_state
+        cut: OffsetTruncationState = decide(leader, one.high_watermark, one.log.log_end_offset,
+                                            one.end_offset_for)
+        effects = one.truncate_to(cut.offset, reads, now_ms)
+        again = known.state == "TRUNCATING" and not cut.truncation_completed
+        return effects + self._move(one.partition, "asks again" if again else "truncated", reads)
+
+    def _epoch_ended(self, data: Any, known: PartitionFetchState, read: tuple,
+                     now_ms: int) -> list:
+        """KIP-101's answer: an end without its epoch."""
+        if data.error != "NONE":
+            return self._refused(data.partition, data.error, (read,), now_ms)
+        return self._truncate(known, EpochEndOffset(UNDEFINED, data.end_offset), (read,), now_ms)
+
+    def _ranged(self, question: ListOffsetsPartition, found: Any, read: tuple,
+                now_ms: int) -> list:
+        """The leader's end: less than here is cut. Its start: more than here, and all begins anew.
+
+        Only an unclean election makes the first; retention makes the second.
+        """
+        name, why, known = found.partition, (read,), self.states.get(found.partition)
+        if known is None or question.current_leader_epoch != known.current_leader_epoch:
+            self._out_of_range.pop(name, None)
+            return self.ask(now_ms)
+        if found.error != "NONE":
+            del self._out_of_range[name]
+            return self._refused(name, found.error, why, now_ms) + self.ask(now_ms)
+        one, effects = known.partition, []
+        end = one.log.log_end_offset
+        if question.timestamp == LATEST_TIMESTAMP and found.offset >= end:
+            self._out_of_range[name] = why
+            return self._look_up(EARLIEST_LOCAL_TIMESTAMP, now_ms)
+        del self._out_of_range[name]
+        if question.timestamp == LATEST_TIMESTAMP:
+            effects = one.truncate_to(found.offset, why, now_ms)
+        elif found.offset > end:
+            effects = one.truncate_fully_and_start_at(found.offset, why, now_ms)
+        return effects + self._move(name, "truncated", why) + self.ask(now_ms)
+
+    # -- failures and time --------------------------------------------------------------------
     def disconnected(self, now_ms: int) -> list:
         """The connection is gone, and with it the request: try again after the back-off."""
-        self._in_flight, self._set_off_by = None, ()
-        self._due_ms = self._back_off_ms(now_ms)
-        self._delayed |= {p.partition: (self._due_ms, ()) for p in self.partitions}
+        self._in_flight, self._set_off_by, self._out_of_range = None, (), {}
+        self._due_ms = now_ms + self._config["replica.fetch.backoff.ms"]
+        self.states = {name: one._replace(not_before_ms=self._due_ms, why=())
+                       for name, one in self.states.items()}
         return []
 
     def tick(self, now_ms: int) -> list:
         """Ask when it is time; give up a request that was not answered."""
-        if now_ms < self._due_ms:
+        if self._due_ms is None or now_ms < self._due_ms:
             return []
         if (late := self._in_flight) is not None:
             self.disconnected(now_ms)
@@ -99,6 +310,6 @@ class ReplicaFetcher:
             return [Disconnect(self.leader)]
         return self.ask(now_ms)
 
-    def next_deadline_ms(self) -> int:
+    def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
         return self._due_ms

@@ -1,19 +1,19 @@
-"""ReplicaManager and KafkaApis: what one broker does with a request, and with passing time.
+"""ReplicaManager: the replicas of one broker, and what requests, metadata and time do to them.
 
 A produce appends; with acks=all it then waits in the purgatory until the high watermark has passed
 its last offset. A fetch reads; where there is not enough yet it waits, too, without holding a
 thread. The order inside a follower's fetch is Kafka's: read first, then count the fetch, so the
-high watermark in an answer with records is the one from before.
+high watermark in an answer with records is the one from before. A new image is applied in Kafka's
+order as well: what goes, what is led from now on, what is followed (ReplicaManager.applyDelta).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition, broker_name
+from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition
 from kafka_internals.errors import (
     ApiException,
     CorruptRecordException,
-    InvalidRequestException,
     InvalidRequiredAcksException,
     KafkaStorageException,
     NotLeaderOrFollowerException,
@@ -22,40 +22,30 @@ from kafka_internals.errors import (
     UnknownTopicOrPartitionException,
 )
 from kafka_internals.messages import Request
-from kafka_internals.messages.fetch import FetchRequest, FetchResponse, PartitionData
-from kafka_internals.messages.init_producer_id import (
-    NO_PRODUCER,
-    InitProducerIdRequest,
-    ProducerIdAndEpoch,
-)
-from kafka_internals.messages.list_offsets import (
-    EARLIEST_TIMESTAMP,
-    ListOffsetsPartitionResponse,
-    ListOffsetsRequest,
-)
-from kafka_internals.messages.metadata import MetadataRequest, PartitionMetadata
+from kafka_internals.messages.fetch import FetchResponse, PartitionData
 from kafka_internals.messages.produce import (
     ALL_ISR_ACKS,
     LEADER_ACK,
     NO_ACK,
     PartitionProduceResponse,
-    ProduceRequest,
 )
-from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManagers
+from kafka_internals.server.alter_partition_manager import AlterPartitionManager
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce
-from kafka_internals.server.fetch_session import FetchManager, FetchSession
-from kafka_internals.server.partition import Partition, Rules
-from kafka_internals.server.producer_id_manager import ProducerIdManager
+from kafka_internals.server.fetch_session import FetchSession
+from kafka_internals.server.kafka_apis import KafkaApis
+from kafka_internals.server.kraft_metadata_cache import UNCHECKED_EPOCH, KRaftMetadataCache
+from kafka_internals.server.local_log_reader import LocalLogReader
+from kafka_internals.server.partition import METADATA_RULE, Partition
 from kafka_internals.server.replica_fetcher import ReplicaFetcher
+from kafka_internals.server.rules import Rules
 from kafka_internals.storage.checkpoint_file import (
     HIGH_WATERMARK_CHECKPOINT,
     offset_checkpoint,
     read_offsets,
 )
 from kafka_internals.storage.log_manager import LogManager
-from kafka_internals.storage.offset_lookup import fetch_offset
 
 ACKS_RULE = {NO_ACK: "acks=0 wants no answer", LEADER_ACK: "acks=1: in the leader's log",
              ALL_ISR_ACKS: "acks=all: in the log of every ISR member"}
@@ -63,95 +53,128 @@ FETCH_RULE = "a consumer reads below the high watermark, a replica to the log en
 WITHOUT_LOG_START = (UnknownTopicOrPartitionException, NotLeaderOrFollowerException,
                      RecordTooLargeException, RecordBatchTooLargeException, CorruptRecordException,
                      KafkaStorageException, InvalidRequiredAcksException)
-IDS_RULE = "no producer id is given twice: a broker has blocks of 1,000 for its own (KIP-730)"
 ERROR_RULE = "refused, nothing was changed"
 SESSION_RULE = "a fetch session goes on only by its id and its next epoch (KIP-227)"
-SESSION_EVICTION_MS = 120_000
 
 
 class ReplicaManager:
-    """The core of a broker: its replicas, its fetchers and its purgatories."""
+    """The core of a broker: its replicas, its fetchers and its purgatories.
+
+    `controller()` is the node that AlterPartition goes to, None while there is none; without it no
+    ISR is ever asked to change. `broker_epoch()` is the epoch that the controller has given.
+    """
 
     def __init__(self, broker: int, storage: Any, config: Any, rules: Rules,
                  next_correlation_id: Callable[[], int],
-                 request_producer_ids: Callable[[], Any] = lambda: None) -> None:
+                 request_producer_ids: Callable[[], Any] = lambda: None,
+                 controller: Callable[[], int | None] | None = None,
+                 broker_epoch: Callable[[], int] = lambda: UNCHECKED_EPOCH) -> None:
         self.broker, self.rules = broker, rules
-        self._storage, self._config = storage, config
-        self.image: Any = None
+        self._storage, self._config, self._broker_epoch = storage, config, broker_epoch
+        self.metadata = KRaftMetadataCache()
         self.partitions: dict[TopicPartition, Partition] = {}
         self._fetchers: dict[int, ReplicaFetcher] = {}
         self._produces = DelayedOperationPurgatory()
         self._fetches = DelayedOperationPurgatory()
-        self._sessions = FetchManager(config["max.incremental.fetch.session.cache.slots"],
-                                      SESSION_EVICTION_MS)
+        self.deletes = DelayedOperationPurgatory()
         self._next_correlation_id = next_correlation_id
-        self.quotas = QuotaManagers(config)
         self._logs = LogManager(storage, config)
         self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
-        self.producer_ids = ProducerIdManager(request_producer_ids)
-        self._handlers = {ProduceRequest: self._produce, FetchRequest: self._fetch,
-                          MetadataRequest: self._metadata, ListOffsetsRequest: self._list_offsets,
-                          InitProducerIdRequest: self._init_producer_id}
+        self._max_lag_ms = config["replica.lag.time.max.ms"]
+        self._isr_due_ms = 0
+        self._alters = None if controller is None else AlterPartitionManager(
+            broker, broker_epoch, controller, next_correlation_id)
+        self.apis = KafkaApis(self, config, request_producer_ids)
+        self.quotas, self.producer_ids = self.apis.quotas, self.apis.producer_ids
+        self.handle, self.read = self.apis.handle, LocalLogReader(self, config).read
+
+    @property
+    def image(self) -> Any:
+        """The metadata as this broker knows it."""
+        return self.metadata.image
+
+    @image.setter
+    def image(self, image: Any) -> None:
+        self.metadata.image = image
 
     # -- metadata -----------------------------------------------------------------------------
     def apply_image(self, image: Any, now_ms: int, restarted: bool, reads: tuple) -> list:
-        """Open the replicas that a new image gives this broker, and start what they need."""
+        """Make this broker's replicas what a new image says: deletions, leaders, followers.
+
+        What is opened now begins with what the disk holds; after a restart it does not lead in an
+        epoch that it had before.
+        """
         self.image = image
         self.quotas.update(image.quotas)
-        effects = []
-        for topic in image.topics.values():
-            for number, registration in enumerate(topic.partitions):
-                name = TopicPartition(topic.name, number)
-                if self.broker in registration.replicas and name not in self.partitions:
-                    log = self._logs.open(name, topic.configs, START_MS + now_ms)
-                    partition = Partition(name, self.broker, registration, topic.configs, log,
-                                          self.rules)
-                    self.partitions[name] = partition
-                    effects += partition.begin(not restarted, self._checkpointed.get(name, 0),
-                                               reads)
-        return effects + self._start_fetchers(now_ms)
+        effects, known, fresh = [], [], []
+        mine = {TopicPartition(topic.name, number): (topic, registration)
+                for topic in image.topics.values()
+                for number, registration in enumerate(topic.partitions)
+                if self.broker in registration.replicas}
+        for name in [one for one in self.partitions if one not in mine]:
+            effects += self._stop(name, now_ms, reads)
+        for name, (topic, registration) in mine.items():
+            (known if name in self.partitions else fresh).append((name, topic, registration))
+        changed = []
+        for name, topic, one in sorted(known, key=lambda one: one[2].leader != self.broker):
+            told = self.partitions[name].apply(one, topic.configs, now_ms, reads)
+            effects += told
+            changed += [name] if told else []
+        for name, topic, registration in fresh:
+            effects += self._open(name, topic, registration, now_ms, restarted, reads)
+        effects += self._start_fetchers(now_ms)
+        for name in changed:
+            effects += self._complete_delayed(name, now_ms)
+        return effects
+
+    def _open(self, name: TopicPartition, topic: Any, registration: Any, now_ms: int,
+              restarted: bool, reads: tuple) -> list:
+        log = self._logs.open(name, topic.configs, START_MS + now_ms)
+        partition = self.partitions[name] = Partition(
+            name, self.broker, registration, topic.configs, log, self.rules,
+            topic_id=topic.topic_id, max_lag_ms=self._max_lag_ms, metadata=self.metadata,
+            alter_partition_manager=self._alters, broker_epoch=self._broker_epoch)
+        return partition.begin(not restarted, self._checkpointed.get(name, 0), reads, now_ms)
+
+    def _stop(self, name: TopicPartition, now_ms: int, reads: tuple) -> list:
+        """This replica is not wanted any more: its directory goes, and who waits for it is told."""
+        partition = self.partitions.pop(name)
+        self._logs.async_delete(name, f"{START_MS + now_ms:032x}", START_MS + now_ms)
+        gone = Changed(partition.subject, "role", partition.role.role, None, METADATA_RULE, reads)
+        return [gone, *self._complete_delayed(name, now_ms)]
 
     def _start_fetchers(self, now_ms: int) -> list:
         """One fetcher for each broker that leads something this one follows."""
         effects = []
-        by_leader: dict[int, list[Partition]] = {}
+        by_leader: dict[int, list[Partition]] = {leader: [] for leader in self._fetchers}
         for partition in self.partitions.values():
             if partition.role.role == "follower":
                 by_leader.setdefault(partition.role.leader, []).append(partition)
         for leader, partitions in by_leader.items():
             if leader not in self._fetchers:
-                self._fetchers[leader] = ReplicaFetcher(self.broker, leader, self._config,
-                                                        self._next_correlation_id)
+                self._fetchers[leader] = ReplicaFetcher(
+                    self.broker, leader, self._config, self._next_correlation_id, self.rules,
+                    self._broker_epoch)
             effects += self._fetchers[leader].follow(partitions, now_ms)
         return effects
 
-    def _partition(self, name: TopicPartition) -> Partition:
+    def partition(self, name: TopicPartition) -> Partition:
+        """A replica that is here. Errors: NotLeaderOrFollower, UnknownTopicOrPartition."""
         if (partition := self.partitions.get(name)) is None:
             known = self.image is not None and self.image.partition(name) is not None
             error = NotLeaderOrFollowerException if known else UnknownTopicOrPartitionException
             raise error(f"broker {self.broker} has no replica of {name}")
         return partition
 
-    # -- requests -----------------------------------------------------------------------------
-    def handle(self, request: Request, now_ms: int) -> list:
-        """Do what a request asks; its answer is among the effects, or parked."""
-        return self._handlers[type(request.body)](request, now_ms)
+    def _complete_delayed(self, name: TopicPartition, now_ms: int) -> list:
+        """Something about a partition has changed: whoever waits for that goes on."""
+        return [effect for purgatory in (self._fetches, self._produces, self.deletes)
+                for effect in purgatory.check_and_complete(name, now_ms)]
 
-    def _answer(self, request: Request, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
-        throttle_ms = 0
-        if self.quotas.enabled and (throttle_ms := self.quotas.throttle_ms(request, body, now_ms)):
-            rule, reads = QUOTA_RULE, reads + self.quotas.reads(broker_name(self.broker),
-                                                                request.client_id)
-        if type(body) is FetchResponse and body.error == "NONE":
-            body = self._sessions.throttled_response(request) if throttle_ms else \
-                self._sessions.update_and_generate_response_data(request, body.partitions, now_ms)
-        if throttle_ms:
-            body = body._replace(throttle_time_ms=throttle_ms)
-        told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
-        return [told, Reply(request, body, throttle_ms=throttle_ms)]
-
-    def _produce(self, request: Request, now_ms: int) -> list:
+    # -- producing ----------------------------------------------------------------------------
+    def append_records(self, request: Request, now_ms: int) -> list:
+        """Append every batch of a produce, and answer or wait as its acks say."""
         body, effects = request.body, []
         results: dict[TopicPartition, PartitionProduceResponse] = {}
         appended: list[tuple[Partition, int, bool]] = []
@@ -160,10 +183,10 @@ class ReplicaManager:
                 if body.acks not in ACKS_RULE:
                     raise InvalidRequiredAcksException(
                         f"acks is {body.acks}, and has to be -1 (all), 0 or 1")
-                partition = self._partition(name)
+                partition = self.partition(name)
                 mark = partition.high_watermark
                 info, changed = partition.append_records_to_leader(records, body.acks,
-                                                                      request.reads(), now_ms)
+                                                                   request.reads(), now_ms)
             except ApiException as error:
                 results[name] = self._refused(name, error)
             else:
@@ -194,7 +217,7 @@ class ReplicaManager:
                 self.rules.acks_all_waits_for == "high watermark":
             operation = DelayedProduce(request, now_ms + body.timeout_ms, results,
                                        {p.partition: (p, end) for p, end, _ in appended},
-                                       self._answer)
+                                       self.apis.answer)
             return self._produces.try_complete_else_watch(operation, tuple(results), now_ms)
         if body.acks == NO_ACK:
             failed = any(result.error != "NONE" for result in results.values())
@@ -202,68 +225,59 @@ class ReplicaManager:
                 else 0
             return [Reply(request, None, failed, throttle_ms)]
         reads = tuple((p.subject, "log_end_offset", end) for p, end, _ in appended)
-        return self._answer(request, body.response(tuple(results.values())),
-                            ACKS_RULE.get(body.acks, ERROR_RULE), reads, now_ms)
+        return self.apis.answer(request, body.response(tuple(results.values())),
+                                ACKS_RULE.get(body.acks, ERROR_RULE), reads, now_ms)
 
-    def _fetch(self, request: Request, now_ms: int) -> list:
+    # -- fetching -----------------------------------------------------------------------------
+    def fetch_messages(self, request: Request, now_ms: int) -> list:
+        """Read what a fetch asks for, and answer, or wait until there is enough."""
         limit = self._config["fetch.max.bytes"]
         if self.quotas.enabled and request.body.replica_id < 0:
             limit = min(limit, self.quotas.most_bytes(request.client_id, limit))
         if request.body.max_bytes > limit:
             request = request._replace(body=request.body._replace(max_bytes=limit))
         try:
-            request = self._sessions.new_context(request, now_ms)
+            request = self.apis.sessions.new_context(request, now_ms)
         except ApiException as error:
-            return self._answer(request, FetchResponse((), error=error.error_name), SESSION_RULE,
-                                (), now_ms)
-        body = request.body
-        results = self.read(body)
-        effects = self._count_fetch(request, results, now_ms) if body.replica_id >= 0 else []
+            return self.apis.answer(request, FetchResponse((), error=error.error_name),
+                                    SESSION_RULE, (), now_ms)
+        body, effects = request.body, []
+        results = self.read(body, now_ms)
+        if body.replica_id >= 0:
+            effects, results = self._count_fetch(request, results, now_ms)
         size = sum([len(data.records) for data in results])
-        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or \
-                any([data.error != "NONE" for data in results]):
+        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or any([
+                data.error != "NONE" or data.diverging_epoch is not None
+                or data.preferred_read_replica >= 0 for data in results]):
             return effects + self.answer_fetch(request, results, now_ms)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple([asked.partition for asked in body.partitions])
         return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
 
     def _count_fetch(self, request: Request, results: tuple[PartitionData, ...],
-                     now_ms: int) -> list:
-        """A follower's fetch tells how far it is; who waits for a mark that moves goes on."""
-        body, effects, moved = request.body, [], []
+                     now_ms: int) -> tuple[list, tuple[PartitionData, ...]]:
+        """A follower's fetch tells how far it is; who waits for a mark that moves goes on.
+
+        One whose log parts from this one's tells nothing.
+        """
+        body, effects, moved, told = request.body, [], [], []
         for asked, data in zip(body.partitions, results):
-            if data.error == "NONE":
+            if data.error == "NONE" and data.diverging_epoch is None:
                 partition = self.partitions[asked.partition]
                 mark = partition.high_watermark
-                effects += partition.update_follower_fetch_state(
-                    body.replica_id, asked.fetch_offset, request.reads())
+                try:
+                    effects += partition.update_follower_fetch_state(
+                        body.replica_id, asked.fetch_offset, request.reads(), now_ms,
+                        partition.log.log_end_offset, asked.log_start_offset, body.replica_epoch)
+                except ApiException as error:
+                    data = PartitionData(asked.partition, error.error_name)
                 if partition.high_watermark > mark:
                     moved.append(partition.partition)
+                effects += self.deletes.check_and_complete(asked.partition, now_ms)
+            told.append(data)
         for name in moved:
-            for purgatory in (self._fetches, self._produces):
-                effects += purgatory.check_and_complete(name, now_ms)
-        return effects
-
-    def read(self, body: FetchRequest) -> tuple[PartitionData, ...]:
-        """Read every partition of a fetch; the first that has data gives at least one batch."""
-        left, min_one, results = body.max_bytes, True, []
-        for asked in body.partitions:
-            try:
-                partition = self._partition(asked.partition)
-                info = partition.read_records(
-                    asked.fetch_offset, min(asked.partition_max_bytes, left),
-                    asked.current_leader_epoch, body.replica_id, min_one, body.committed_only)
-            except ApiException as error:
-                results.append(PartitionData(asked.partition, error.error_name))
-            else:
-                results.append(PartitionData(asked.partition, "NONE", partition.high_watermark,
-                                             info.log_start_offset, info.records,
-                                             partition.log.last_stable_offset,
-                                             info.aborted_transactions,
-                                             info.fetch_offset_metadata))
-                if info.records:
-                    left, min_one = max(0, left - len(info.records)), False
-        return tuple(results)
+            effects += self._complete_delayed(name, now_ms)
+        return effects, tuple(told)
 
     def answer_fetch(self, request: Request, results: tuple[PartitionData, ...],
                      now_ms: int) -> list:
@@ -275,85 +289,67 @@ class ReplicaManager:
                 reads.append((partition.subject, partition.readable_attribute(by_replica)))
                 if by_replica:
                     reads.append((partition.subject, "high_watermark"))
-        return self._answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
-                            now_ms)
+        return self.apis.answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
+                                now_ms)
 
     @property
     def fetch_sessions(self) -> dict[int, FetchSession]:
         """The fetch sessions that this broker remembers, by id."""
-        return self._sessions.sessions
-
-    def _metadata(self, request: Request, now_ms: int) -> list:
-        topics, unknown, known = self.image.topics, [], []
-        broker = broker_name(self.broker)
-        reads = tuple((broker, f"partition_counts.{name}") for name in request.body.topics)
-        for name in request.body.topics:
-            if name not in topics:
-                unknown.append(name)
-                continue
-            for number, one in enumerate(topics[name].partitions):
-                error = "NONE" if one.leader >= 0 else "LEADER_NOT_AVAILABLE"
-                known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
-                                               one.leader_epoch, error))
-        body = request.body.response(tuple(self.image.brokers), tuple(known), tuple(unknown))
-        return self._answer(request, body, "the broker's metadata image", reads, now_ms)
-
-    def _init_producer_id(self, request: Request, now_ms: int) -> list:
-        """A number for a producer that has no transactional id; what it had before is not asked."""
-        body, ids, subject = request.body, self.producer_ids, broker_name(self.broker)
-        old, error, given = ids.next_producer_id, "NONE", NO_PRODUCER
-        try:
-            if (body.producer_id < 0) != (body.producer_epoch < 0):
-                raise InvalidRequestException(
-                    f"producer id {body.producer_id} with epoch {body.producer_epoch}: give both, "
-                    f"or -1 for both")
-            given = ProducerIdAndEpoch(ids.generate_producer_id(), 0)
-        except ApiException as refused:
-            error = refused.error_name
-        changed = [] if ids.next_producer_id == old else [Changed(
-            subject, "next_producer_id", old, ids.next_producer_id, IDS_RULE, request.reads())]
-        reads = ((subject, "next_producer_id"),) if given.is_valid else ()
-        return changed + self._answer(request, body.response(error, given), IDS_RULE, reads,
-                                      now_ms)
-
-    def _list_offsets(self, request: Request, now_ms: int) -> list:
-        found, reads = [], []
-        for asked in request.body.partitions:
-            try:
-                partition = self._partition(asked.partition)
-                partition.ensure_leader(asked.current_leader_epoch)
-                one = fetch_offset(partition.log, asked.timestamp, request.body.committed_only)
-            except ApiException as error:
-                found.append(ListOffsetsPartitionResponse(asked.partition, error.error_name))
-                continue
-            found.append(ListOffsetsPartitionResponse(asked.partition, "NONE", one.offset,
-                                                      one.timestamp, one.leader_epoch))
-            if asked.timestamp != EARLIEST_TIMESTAMP:
-                reads.append((partition.subject, "high_watermark"))
-        body = request.body.response(tuple(found))
-        return self._answer(request, body, "latest = high watermark, earliest = log start",
-                            tuple(reads), now_ms)
+        return self.apis.sessions.sessions
 
     # -- following ----------------------------------------------------------------------------
     def fetched(self, leader: int, response: Any, now_ms: int) -> list:
-        """A fetcher's answer has come."""
-        return self._fetchers[leader].handle(response, now_ms)
+        """A fetcher's answer has come; consumers that wait here may read further by it."""
+        return self._completing(self._fetchers[leader].partitions,
+                                lambda: self._fetchers[leader].handle(response, now_ms), now_ms)
+
+    def _completing(self, partitions: list[Partition], act: Callable[[], list],
+                    now_ms: int) -> list:
+        """Do something, and let go on who waits for a high watermark that it moves."""
+        marks = [one.high_watermark for one in partitions]
+        effects = act()
+        for one, mark in zip(partitions, marks):
+            if one.high_watermark != mark:
+                effects += self._complete_delayed(one.partition, now_ms)
+        return effects
 
     def fetcher_disconnected(self, leader: int, now_ms: int) -> list:
         """A fetcher's connection is gone."""
         return self._fetchers[leader].disconnected(now_ms)
 
+    # -- the controller -----------------------------------------------------------------------
+    def alter_partition_answered(self, response: Any, now_ms: int) -> list:
+        """The controller has answered an AlterPartition."""
+        return self._completing([*self.partitions.values()],
+                                lambda: self._alters.handle(response, now_ms), now_ms)
+
+    def controller_disconnected(self, now_ms: int) -> list:
+        """The connection to the controller is gone, and with it a request that was in flight."""
+        return self._alters.retry_later(now_ms)
+
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
-        """Expire parked operations, let fetchers ask, write the checkpoint."""
-        effects = self._produces.tick(now_ms) + self._fetches.tick(now_ms)
+        """Expire parked operations, let fetchers ask, look at the ISRs, write the checkpoint."""
+        effects = [effect for purgatory in (self._produces, self._fetches, self.deletes)
+                   for effect in purgatory.tick(now_ms)]
         for fetcher in self._fetchers.values():
             effects += fetcher.tick(now_ms)
+        if self._alters is not None:
+            effects += self._alters.tick(now_ms) + self._maybe_shrink_isrs(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
         moved = self._logs.tick(START_MS + now_ms)
         return effects + [self.partitions[name].log_start_moved(old)
                           for name, old in moved.items()]
+
+    def _maybe_shrink_isrs(self, now_ms: int) -> list:
+        """The task "isr-expiration", twice in every `replica.lag.time.max.ms`."""
+        if now_ms < self._isr_due_ms:
+            return []
+        period_ms = max(1, self._max_lag_ms // 2)
+        self._isr_due_ms = (now_ms // period_ms + 1) * period_ms
+        return [effect for one in self.partitions.values()
+                for effect in one.maybe_shrink_isr(now_ms)]
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do. A checkpoint is due only after a mark has moved."""
@@ -363,7 +359,10 @@ class ReplicaManager:
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
         due = [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS,
                self._produces.next_deadline_ms(), self._fetches.next_deadline_ms(),
+               self.deletes.next_deadline_ms(),
                *[fetcher.next_deadline_ms() for fetcher in self._fetchers.values()]]
+        if self._alters is not None:
+            due += [self._alters.next_deadline_ms(), self._isr_due_ms]
         return min([ms for ms in due if ms is not None], default=None)
 
     def _marks(self) -> dict[TopicPartition, int]:
@@ -390,4 +389,4 @@ class ReplicaManager:
 
     def parked(self) -> list[DelayedOperation]:
         """Every operation that waits in a purgatory of this broker."""
-        return self._produces.parked() + self._fetches.parked()
+        return self._produces.parked() + self._fetches.parked() + self.deletes.parked()

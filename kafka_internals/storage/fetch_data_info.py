@@ -1,6 +1,6 @@
 """FetchDataInfo, LogOffsetMetadata and LogReadInfo: what a read gives, and where that lies."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kafka_internals.storage.transaction_index import AbortedTxn
 
@@ -32,7 +32,8 @@ class FetchDataInfo(NamedTuple):
 class LogReadInfo(NamedTuple):
     """What a read found: the bytes, where the first of them lies, and the log's ends then.
 
-    `aborted_transactions` is None where the reader did not ask for committed data only.
+    `aborted_transactions` is None where the reader did not ask for committed data only. With a
+    `diverging_epoch` (an EpochEndOffset) nothing was read: the reader's log is another one.
     """
 
     records: bytes
@@ -40,3 +41,4 @@ class LogReadInfo(NamedTuple):
     log_end_offset: int
     fetch_offset_metadata: LogOffsetMetadata
     aborted_transactions: tuple[AbortedTxn, ...] | None = None
+    diverging_epoch: Any = None

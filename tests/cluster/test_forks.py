@@ -173,11 +173,11 @@ def test_a_replay_that_is_interrupted_begins_anew(monkeypatch):
     maybe_increment = Partition.maybe_increment_leader_high_watermark
     left = [3]
 
-    def impatient(self):
+    def impatient(self, now_ms):
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt
-        return maybe_increment(self)
+        return maybe_increment(self, now_ms)
 
     monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark", impatient)
     with pytest.raises(KeyboardInterrupt):

@@ -29,6 +29,8 @@ from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.storage.producer_append_info import ProducerAppendInfo
 from kafka_internals.storage.producer_state_entry import ProducerStateEntry
 from kafka_internals.storage.producer_state_manager import ProducerStateManager
+from tests.server.test_replication_schedules import MUTANTS as REPLICATION
+from tests.server.test_replication_schedules import SHOWN_BY_HAND
 
 CONSTRUCTED = CompletedFetch.__init__
 # The switch, the first seed whose schedule trips its judge, and the commands that are left of it;
@@ -105,10 +107,12 @@ def test_a_schedule_that_violates_nothing_cannot_be_shortened():
 
 
 def test_every_switch_has_its_mutant_and_by_default_every_rule_is_kafkas():
-    assert {switch for unsafe, *_ in MUTANTS.values() for switch in unsafe} == set(checks.UNSAFE)
+    assert {switch for mutants in (MUTANTS, REPLICATION) for unsafe, *_ in mutants.values()
+            for switch in unsafe} | SHOWN_BY_HAND == set(checks.UNSAFE)
     assert list(checks.UNSAFE) == list(Rules._fields)
     assert Rules() == Rules(**{name: values[0] for name, values in checks.UNSAFE.items()})
-    assert Rules() == ("isr", "high watermark", "high watermark", "purgatory", "dense")
+    assert Rules() == ("isr", "high watermark", "high watermark", "purgatory", "dense",
+                       "diverging epoch", True, "maximal", True, True)
     assert Cluster().setup.rules == Rules()
 
 
@@ -273,8 +277,8 @@ def test_a_member_that_lost_its_bytes_is_excused_until_it_has_caught_up(monkeypa
     receipt.get()                       # broker 3 answers for what it does not have yet
     cluster.run(ms=1_500)
     assert [record.value for record in cluster.log("orders-0", 3)] == list("abcd")
-    monkeypatch.setattr(Partition, "_isr_ends",
-                        lambda self: [("log_end_offset", self.log.log_end_offset)])
+    monkeypatch.setattr(Partition, "ends_of",
+                        lambda self, counted: [("log_end_offset", self.log.log_end_offset)])
     with pytest.raises(InvariantViolated) as violated:
         producer.send("orders", "e").get()
     assert violated.value.invariant == "ValidHighWatermark"
@@ -317,8 +321,9 @@ def test_a_verdict_travels_between_processes():
 
 def test_a_change_that_says_something_else_than_what_is_is_caught(monkeypatch):
     rule = Partition.maybe_increment_leader_high_watermark
-    monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark", lambda self: [
-        change._replace(new=change.new + 1) for change in rule(self)])
+    monkeypatch.setattr(Partition, "maybe_increment_leader_high_watermark",
+                        lambda self, now_ms: [change._replace(new=change.new + 1)
+                                              for change in rule(self, now_ms)])
     cluster = Cluster(3, seed=3)
     cluster.machine.world.after_event.append(NoSilentChange(cluster.machine).after_event)
     cluster.create_topic("orders", 1, 3)

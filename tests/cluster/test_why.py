@@ -75,8 +75,8 @@ def _altered(change_reads):
     """Partition's rule with other reads than it should name."""
     rule = Partition.maybe_increment_leader_high_watermark
 
-    def mutant(self):
-        return [change._replace(reads=change_reads(self, change)) for change in rule(self)]
+    def mutant(self, now_ms):
+        return [change._replace(reads=change_reads(self, change)) for change in rule(self, now_ms)]
 
     return mutant
 

@@ -48,7 +48,7 @@ def test_a_reconnect_backoff_that_is_set_alone_does_not_grow(definition):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("transactional.id", "tx-1"), ("client.rack", "a"), ("partitioner.rack.aware", True),
+    ("transactional.id", "tx-1"), ("partitioner.rack.aware", True),
     ("transaction.two.phase.commit.enable", True)])
 def test_what_this_producer_cannot_do_yet_is_refused_by_name(name, value):
     with pytest.raises(ConfigException, match=f"for configuration {name}: .* later version of "

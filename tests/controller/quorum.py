@@ -61,8 +61,9 @@ class Quorum:
 
     def node(self, number: int, controller: type = QuorumController) -> QuorumController:
         """A controller that has heard of nothing yet."""
-        return controller(number, CLUSTER, self, self._config, self._draw, self._draw,
-                          self._features)
+        found = controller(number, CLUSTER, self._config, self._draw, self._draw, self._features)
+        found.raft = self
+        return found
 
     def standby(self, number: int) -> QuorumController:
         """A controller that has folded what is committed."""
@@ -87,6 +88,11 @@ class Quorum:
         return self._drawn % n
 
     # -- the log ------------------------------------------------------------------------------
+    @property
+    def log(self) -> "Quorum":
+        return self
+
+    @property
     def log_end_offset(self) -> int:
         return self._end
 

@@ -38,7 +38,7 @@ def test_nobody_is_answered_before_the_records_are_committed():
     assert quorum.register(1) is None and 1 in quorum.controller.image.brokers
     assert quorum.beat(1) is None                            # decided on top of that
     assert not quorum.controller.image.brokers[1].fenced
-    assert quorum.beat(1) is None      # writes nothing, and waits all the same
+    assert quorum.beat(1) is None                            # waits all the same
     quorum.commit()
     assert [type(one).__name__ for one in quorum.replies.values()] == [
         "BrokerRegistrationResponse"] + ["BrokerHeartbeatResponse"] * 2

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kafka_internals.controller.striped_replica_placer import (
@@ -93,6 +93,7 @@ CLUSTERS = st.lists(st.tuples(st.sampled_from((None, *RACKS)), st.booleans()), m
                                                    for n, one in enumerate(told)])
 
 
+@settings(deadline=None)
 @given(CLUSTERS, st.integers(1, 20), st.data(), DRAWS)
 def test_replicas_are_different_brokers_and_the_first_is_not_fenced(cluster, count, data, draw):
     replicas = data.draw(st.integers(1, len(cluster)))
@@ -106,6 +107,7 @@ def test_replicas_are_different_brokers_and_the_first_is_not_fenced(cluster, cou
         assert set(one) <= {broker.id for broker in cluster}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 30), st.data(), DRAWS)
 def test_equal_racks_have_as_many_replicas_of_each_partition(racks, each, count, data, draw):
     cluster = brokers(*((f"rack-{number}", each) for number in range(racks)))
@@ -115,6 +117,7 @@ def test_equal_racks_have_as_many_replicas_of_each_partition(racks, each, count,
         assert max(counts) - min(counts) <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(0, 3), st.integers(1, 4), st.data(), DRAWS)
 def test_in_one_rack_every_broker_that_is_up_leads_as_often(up, down, rounds, data, draw):
     cluster = brokers((None, up + down), fenced=tuple(range(up, up + down)))
@@ -122,6 +125,7 @@ def test_in_one_rack_every_broker_that_is_up_leads_as_often(up, down, rounds, da
     assert Counter(one[0] for one in found) == dict.fromkeys(range(up), rounds)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 4), st.integers(1, 4), DRAWS)
 def test_equal_racks_lead_as_often(racks, each, draw):
     cluster = brokers(*((f"rack-{number}", each) for number in range(racks)))

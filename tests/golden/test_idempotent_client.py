@@ -19,8 +19,8 @@ from kafka_internals.messages import Request
 from kafka_internals.messages.init_producer_id import InitProducerIdRequest
 from kafka_internals.messages.metadata import MetadataRequest
 from kafka_internals.messages.produce import PartitionProduceData, ProduceRequest, validate_records
-from kafka_internals.server.partition import Rules
 from kafka_internals.server.replica_manager import ReplicaManager
+from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import Disk
 from tests.golden.cases import GOLDEN, json_lines
 

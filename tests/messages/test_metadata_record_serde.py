@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kafka_internals.common import ZERO_UUID
@@ -73,11 +73,13 @@ def message_of(schema: types.Schema) -> st.SearchStrategy:
 RECORDS = st.one_of([message_of(kind.schema) for kind in METADATA_RECORD_TYPES])
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_what_is_written_is_read_again(record):
     assert decode(encode(record)) == record
 
 
+@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_every_version_holds_what_it_can_and_refuses_the_rest(record, data):
     kind = next(one for one in METADATA_RECORD_TYPES if one.schema.make is type(record))
@@ -89,6 +91,7 @@ def test_every_version_holds_what_it_can_and_refuses_the_rest(record, data):
             encode(record, version)
 
 
+@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_damage_is_refused_or_read_as_something_else(record, data):
     value = bytearray(encode(record))
@@ -101,6 +104,7 @@ def test_damage_is_refused_or_read_as_something_else(record, data):
         pass
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused_or_read(value):
     for wrong in (value, b"\x01" + value):
@@ -110,6 +114,7 @@ def test_any_bytes_are_refused_or_read(value):
             pass
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_a_record_that_ends_too_early_or_too_late_is_refused(record):
     value = encode(record)

@@ -1,7 +1,7 @@
 """QuorumState: its table over the whole grid, and the file that it writes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kafka_internals.common import ZERO_UUID, Changed, Persist
@@ -113,6 +113,7 @@ def test_where_a_node_begins(stored, end, expected):
     assert quorum.epoch == max(end[1], stored.epoch if stored else 0)
 
 
+@settings(deadline=None)
 @given(st.builds(ElectionState, st.integers(0, 1 << 31), st.integers(-1, 1 << 31),
                  st.integers(-1, 1 << 31), st.just(ZERO_UUID)), st.sampled_from((0, 1)))
 def test_what_is_written_is_read_again(election, version):
@@ -120,6 +121,7 @@ def test_what_is_written_is_read_again(election, version):
     assert decode_election_state(content) == election and b"\n" not in content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80) | st.builds(
     lambda at, byte: ENCODED[:at] + bytes([byte]) + ENCODED[at + 1:],
     st.integers(0, 100), st.integers(0, 255)))

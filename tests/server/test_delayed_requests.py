@@ -3,7 +3,8 @@
 from kafka_internals.common import TopicPartition
 from kafka_internals.control_record import ControlRecordType, EndTransactionMarker
 from kafka_internals.record_batch import TRANSACTIONAL, RecordBatch, batches, encode
-from kafka_internals.server.partition import Leaderless
+from kafka_internals.server.partition_roles import Leaderless
+from kafka_internals.server.partition_state import CommittedPartitionState
 from kafka_internals.storage.append_origin import AppendOrigin
 from tests.server.test_replica_manager import ORDERS, RETURNS, SIZE, Broker, batch, committed
 
@@ -26,7 +27,7 @@ def transactional():
 
 
 def resign(broker, name=ORDERS):
-    broker.manager.partitions[name].role = Leaderless()
+    broker.manager.partitions[name].role = Leaderless(serves=False)
 
 
 # -- fetch ----------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def test_an_isr_that_became_too_small_meanwhile_is_told_after_the_append():
     assert broker.produce((ORDERS, batch()), acks=-1) is None
     partition = broker.manager.partitions[ORDERS]
     partition.log.update_high_watermark(1)                  # everybody had it, and then was gone
-    partition.registration = partition.registration._replace(isr=(1,))
+    partition.role.state = CommittedPartitionState((1,))
     ((result,),) = (body.partitions for body in woken_by(broker))
     assert (result.error, broker.end()) == ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", 1)
 

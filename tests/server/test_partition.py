@@ -116,9 +116,9 @@ def test_a_g13_the_epoch_is_checked_before_leadership_and_offset(epoch, error):
             one.read_records(99, 1_000, epoch, 2, True)
 
 
-def test_a_follower_does_not_serve_and_a_stranger_is_not_served():
+def test_a_follower_serves_no_replica_and_a_stranger_is_not_served():
     with pytest.raises(NotLeaderOrFollowerException):
-        replica(broker=2).read_records(0, 1_000, 5, -1, True)
+        replica(broker=2).read_records(0, 1_000, 5, 3, True)
     with pytest.raises(UnknownLeaderEpochException, match="broker 9 is not among the replicas"):
         replica().read_records(0, 1_000, 5, 9, True)
 

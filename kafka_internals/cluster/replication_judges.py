@@ -1,0 +1,343 @@
+"""Judges of replication: what must hold between the replicas of a partition (facts: A.19).
+
+They look at snapshots of replicas only, and at what the controller has written where a statement is
+about that. A record is told by its batch: offset, leader epoch and checksum. Who has lost bytes is
+excused until its leader knows it anew, since no leader can know that at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.messages.produce import ALL_ISR_ACKS
+from kafka_internals.sim.trace import Change
+
+Look = Callable[[str], Any]
+LOSES_BYTES = ("without power", "without disk")
+
+
+def replica_of(subject: str) -> tuple[TopicPartition, int] | None:
+    """Partition and broker of a replica; None for another subject."""
+    name, at, broker = subject.rpartition("@")
+    return (TopicPartition.of(name), int(broker)) if at else None
+
+
+def replicas_of(subject: str, look: Look) -> dict[int, Any]:
+    """The snapshots of a partition's replicas, of those that can be looked at."""
+    name, one = subject.rpartition("@")[0], look(subject)
+    seen = {} if one is None else {broker: look(f"{name}@{broker}") for broker in one.replicas}
+    return {broker: snapshot for broker, snapshot in seen.items() if snapshot is not None}
+
+
+def told_apart(replica: Any, start: int, end: int) -> dict[int, tuple]:
+    """The batches of a log that begin in a range, by offset."""
+    return {one.base_offset: (one.last_offset, one.leader_epoch, one.crc)
+            for one in replica.batches if start <= one.base_offset < end}
+
+
+def first_difference(a: Any, b: Any, end: int) -> int | None:
+    """The first offset below `end` at which two logs have not the same batch; both have begun."""
+    start = max(a.log_start_offset, b.log_start_offset)
+    in_a, in_b = told_apart(a, start, end), told_apart(b, start, end)
+    if in_a == in_b:
+        return None
+    return min(offset for offset in {**in_a, **in_b} if in_a.get(offset) != in_b.get(offset))
+
+
+class LogMatching:
+    """Two logs with the same epoch at the same offset are the same up to there."""
+
+    watches = frozenset({"log_end_offset"})
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A log that grew or was cut, against each other one."""
+        mine = look(change.subject)
+        for broker, other in replicas_of(change.subject, look).items():
+            if broker == mine.broker:
+                continue
+            theirs = {(one.base_offset, one.leader_epoch) for one in other.batches}
+            shared = next((one.last_offset + 1 for one in reversed(list(mine.batches))
+                           if (one.base_offset, one.leader_epoch) in theirs), 0)
+            if (at := first_difference(mine, other, shared)) is not None:
+                return (f"{change.subject} and broker {broker} have the same epoch before offset "
+                        f"{shared}, and differ at {at}")
+        return None
+
+
+class LostBytes:
+    """Replicas whose broker lost bytes, until they have fetched all that was ever committed."""
+
+    def __init__(self) -> None:
+        self._brokers: set[str] = set()
+        self.replicas: set[str] = set()
+        self._highest: dict[TopicPartition, int] = {}
+
+    def notes(self, change: Change, look: Look) -> bool:
+        """True where a change only tells about that."""
+        if change.attribute == "state":
+            self._brokers |= {change.subject} & (
+                {change.subject} if change.new in LOSES_BYTES else set())
+        elif change.attribute == "high_watermark":
+            partition = replica_of(change.subject)[0]
+            self._highest[partition] = max(self._highest.get(partition, 0), change.new)
+        elif change.attribute in ("role", "log_end_offset") and change.old is None:
+            if (name := broker_name(replica_of(change.subject)[1])) in self._brokers:
+                self.replicas.add(change.subject)
+                self._brokers.discard(name)
+        elif change.attribute.startswith("remote_log_end_offset.") and change.new is not None:
+            partition = replica_of(change.subject)[0]
+            name = replica_name(partition, int(change.attribute.split(".")[1]))
+            if name in self.replicas and (fetcher := look(name)) and \
+                    fetcher.log_end_offset >= change.new >= self._highest.get(partition, 0):
+                self.replicas.discard(name)
+        return change.attribute == "state" or "@" not in change.subject
+
+
+class StrongIsr:
+    """Whoever believes to lead: what is below its high watermark is in the log of all its ISR."""
+
+    watches = frozenset({"high_watermark", "log_end_offset", "isr", "role", "state",
+                         "remote_log_end_offset"})
+
+    def __init__(self) -> None:
+        self._lost = LostBytes()
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """Every leader that there is, against the members that it believes in."""
+        if self._lost.notes(change, look):
+            return None
+        replicas = replicas_of(change.subject, look)
+        for leader in self._leaders(replicas):
+            for member in leader.isr:
+                one, name = replicas.get(member), replica_name(leader.partition, member)
+                if one is None or one is leader or name in self._lost.replicas:
+                    continue
+                if (at := first_difference(leader, one, leader.high_watermark)) is not None:
+                    return (f"{leader.partition}: broker {leader.broker} leads epoch "
+                            f"{leader.leader_epoch} with high watermark {leader.high_watermark}, "
+                            f"and broker {member} of its ISR has something else at {at}")
+        return None
+
+    def _leaders(self, replicas: dict[int, Any]) -> list[Any]:
+        return [one for one in replicas.values() if one.role == "leader"]
+
+
+class WeakIsr(StrongIsr):
+    """The same of the leader with the highest epoch only."""
+
+    def _leaders(self, replicas: dict[int, Any]) -> list[Any]:
+        leaders = super()._leaders(replicas)
+        highest = max([one.leader_epoch for one in replicas.values()], default=-1)
+        return [one for one in leaders if one.leader_epoch == highest]
+
+
+class IsrHasHighWatermark:
+    """Every member that the controller knows has what is below the leader's mark.
+
+    The sheet's ValidHighWatermark with a controller: `isr_of` gives the ISR that is written.
+    """
+
+    watches = frozenset({"high_watermark", "log_end_offset", "role", "state",
+                         "remote_log_end_offset"})
+
+    def __init__(self, isr_of: Callable[[TopicPartition], tuple[int, ...]]) -> None:
+        self._isr_of, self._lost = isr_of, LostBytes()
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A leader's mark that rises."""
+        leader = look(change.subject)
+        if self._lost.notes(change, look) or change.attribute != "high_watermark" or \
+                leader is None or leader.role != "leader":
+            return None
+        for member in self._isr_of(leader.partition):
+            one = look(name := replica_name(leader.partition, member))
+            if one is not None and name not in self._lost.replicas and \
+                    one.log_end_offset < leader.high_watermark:
+                return (f"{leader.partition}: the high watermark is {leader.high_watermark}, and "
+                        f"broker {member} of the ISR that is written ends at {one.log_end_offset}")
+        return None
+
+
+class FollowerHwBound:
+    """A follower's mark is none that no leader had, in its epoch or before."""
+
+    watches = frozenset({"high_watermark"})
+
+    def __init__(self) -> None:
+        self._highest: dict[TopicPartition, dict[int, int]] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A mark that moved."""
+        if (one := look(change.subject)) is None:
+            return None
+        marks = self._highest.setdefault(one.partition, {})
+        if one.role == "leader":
+            marks[one.leader_epoch] = max(marks.get(one.leader_epoch, 0), change.new)
+            return None
+        most = max([mark for epoch, mark in marks.items() if epoch <= one.leader_epoch], default=0)
+        return None if change.new <= max(most, one.log_start_offset) else (
+            f"{change.subject} has high watermark {change.new}, and no leader up to epoch "
+            f"{one.leader_epoch} had more than {most}")
+
+
+class EpochMonotone:
+    """On a replica epochs never fall, and another leader epoch has another partition epoch."""
+
+    watches = frozenset({"leader_epoch", "partition_epoch"})
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, int]] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """An epoch that changed."""
+        if "@" not in change.subject or (one := look(change.subject)) is None:
+            return None
+        now = one.leader_epoch, one.partition_epoch
+        old = self._last.setdefault(change.subject, now)
+        self._last[change.subject] = now
+        if now[0] < old[0] or now[1] < old[1] or now[0] != old[0] and now[1] == old[1]:
+            return f"{change.subject}: leader and partition epoch went from {old} to {now}"
+        return None
+
+
+class OneLeaderPerEpoch:
+    """In one leader epoch of a partition one broker leads."""
+
+    watches = frozenset({"role", "leader_epoch"})
+
+    def __init__(self) -> None:
+        self._led: dict[tuple[TopicPartition, int], int] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A broker that leads from now on."""
+        one = look(change.subject) if "@" in change.subject else None
+        if one is None or one.role != "leader":
+            return None
+        first = self._led.setdefault((one.partition, one.leader_epoch), one.broker)
+        return None if first == one.broker else (
+            f"{one.partition}: brokers {first} and {one.broker} lead in epoch {one.leader_epoch}")
+
+
+class AckedImpliesCommitted:
+    """What is acknowledged with acks=all is committed then, and on `min.insync.replicas` logs.
+
+    `found(request)` gives (broker, question, answer) of a request that was answered.
+    """
+
+    watches = frozenset({"answer", "role", "high_watermark", "log_end_offset", "state",
+                         "remote_log_end_offset"})
+
+    def __init__(self, found: Callable[[str], tuple | None]) -> None:
+        self._found, self._lost = found, LostBytes()
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """An answer to a produce request."""
+        if change.attribute != "answer":
+            self._lost.notes(change, look)
+        elif (found := self._found(change.subject)) is not None:
+            return self._judge(change, look, *found)
+        return None
+
+    def _judge(self, change: Change, look: Look, broker: int, asked: Any,
+               answered: Any) -> str | None:
+        if getattr(asked, "acks", None) != ALL_ISR_ACKS:
+            return None
+        for data, result in zip(asked.partitions, answered.partitions):
+            if result.error != "NONE":
+                continue
+            leader = look(replica_name(result.partition, broker))
+            last = result.base_offset + data.records.header.last_offset_delta
+            if last >= leader.high_watermark:
+                return (f"{change.subject} is told that offset {last} is written, and the high "
+                        f"watermark of {result.partition} is {leader.high_watermark}")
+            seen = {one: look(replica_name(result.partition, one)) for one in leader.replicas}
+            have = [one for one, log in seen.items() if log is None or log.log_end_offset > last
+                    or replica_name(result.partition, one) in self._lost.replicas]
+            if len(have) < leader.min_isr:
+                return (f"{change.subject} is told that offset {last} of {result.partition} is "
+                        f"written, and {len(have)} replicas have it, of {leader.min_isr}")
+        return None
+
+
+class ConsistentRead:
+    """What was once below some replica's high watermark is the same wherever it is read later."""
+
+    watches = frozenset({"high_watermark"})
+
+    def __init__(self) -> None:
+        self._read: dict[TopicPartition, dict[int, tuple]] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A mark that moved: what can be read below it."""
+        if (one := look(change.subject)) is None:
+            return None
+        known = self._read.setdefault(one.partition, {})
+        for offset, batch in told_apart(one, one.log_start_offset, change.new).items():
+            if known.setdefault(offset, batch) != batch:
+                return (f"{change.subject}: offset {offset} can be read, and it is another record "
+                        f"than the one that could be read there before")
+        return None
+
+
+class CommittedNeverLost:
+    """What a leader has committed is in the log of every leader after it (LeaderCompleteness)."""
+
+    watches = frozenset({"high_watermark", "role", "leader_epoch"})
+
+    def __init__(self) -> None:
+        self._committed: dict[TopicPartition, dict[int, tuple[int, tuple]]] = {}
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A leader commits, or begins to lead; it may hear late that it did, in an old epoch."""
+        one = look(change.subject) if "@" in change.subject else None
+        if one is None or one.role != "leader":
+            return None
+        known = self._committed.setdefault(one.partition, {})
+        if change.attribute == "high_watermark":
+            for offset, batch in told_apart(one, one.log_start_offset, change.new).items():
+                known.setdefault(offset, (one.leader_epoch, batch))
+            return None
+        has = told_apart(one, one.log_start_offset, one.log_end_offset)
+        lost = [offset for offset, (epoch, batch) in known.items() if epoch < one.leader_epoch
+                and offset >= one.log_start_offset and has.get(offset) != batch]
+        return None if not lost else (
+            f"{one.partition}: broker {one.broker} leads epoch {one.leader_epoch} without offset "
+            f"{min(lost)}, which was committed before")
+
+    def end(self, partition: TopicPartition) -> int:
+        """Up to where the partition is committed, whoever knows it."""
+        return max([batch[0] + 1 for _, batch in self._committed.get(partition, {}).values()],
+                   default=0)
+
+
+class LeaderCandidateCompleteness:
+    """Every running replica that could be elected cleanly has all that is committed.
+
+    `candidates_of` gives ISR and ELR as they are written; a change of ("orders-0", "isr") tells
+    that they are others now. Who was down uncleanly is no candidate when it is up again.
+    """
+
+    watches = frozenset({"high_watermark", "isr", "log_end_offset"})
+
+    def __init__(self, candidates_of: Callable[[TopicPartition], tuple[int, ...]],
+                 committed: CommittedNeverLost) -> None:
+        self._candidates_of, self._committed = candidates_of, committed
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """Marks, logs or candidates are others now."""
+        partition = TopicPartition.of(change.subject.partition("@")[0])
+        end = self._committed.end(partition)
+        for broker in self._candidates_of(partition):
+            one = look(replica_name(partition, broker))
+            if one is not None and one.log_end_offset < end:
+                return (f"{partition} is committed up to {end}, and broker {broker}, which may be "
+                        f"elected, ends at {one.log_end_offset}")
+        return None
+
+
+def replication_judges(isr_of: Callable, candidates_of: Callable, found: Callable) -> list:
+    """All of them; the first to look is the one that every other follows from."""
+    committed = CommittedNeverLost()
+    return [EpochMonotone(), OneLeaderPerEpoch(), LogMatching(), IsrHasHighWatermark(isr_of),
+            StrongIsr(), WeakIsr(), FollowerHwBound(), committed, ConsistentRead(),
+            LeaderCandidateCompleteness(candidates_of, committed), AckedImpliesCommitted(found)]
