@@ -279,7 +279,8 @@ def notebook() -> Iterator[Figure]:
         took_s = median(lambda path=path: seconds(lambda: executed(path)), 3)
         yield Figure(f"notebook {path.stem} executes", took_s, "s",
                      most=SECONDS.get(path.stem, 10), note="kernel start included")
-        yield Figure("its largest film", max(bench_films.film_sizes(path)) / 1e3, "kB", most=300)
+        if sizes := bench_films.film_sizes(path):
+            yield Figure("its largest film", max(sizes) / 1e3, "kB", most=300)
 
 
 def sweep() -> Iterator[Figure]:
