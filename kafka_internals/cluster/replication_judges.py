@@ -75,8 +75,8 @@ class LostBytes:
     def notes(self, change: Change, look: Look) -> bool:
         """True where a change only tells about that."""
         if change.attribute == "state":
-            self._brokers |= {change.subject} & (
-                {change.subject} if change.new in LOSES_BYTES else set())
+            if change.new in LOSES_BYTES:
+                self._brokers.add(change.subject)
         elif change.attribute == "high_watermark":
             partition = replica_of(change.subject)[0]
             self._highest[partition] = max(self._highest.get(partition, 0), change.new)

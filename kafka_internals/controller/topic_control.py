@@ -43,7 +43,6 @@ from kafka_internals.messages.incremental_alter_configs import (
 )
 
 MAX_PARTITIONS_PER_BATCH = 10_000
-METADATA_TOPIC_ID = "A" * 21 + "Q"               # Uuid.METADATA_TOPIC_ID, the same as LOST
 CREATE_RULE, GROW_RULE = "createTopics (KIP-4)", "createPartitions (KIP-195)"
 DELETE_RULE = "deleteTopics (KIP-4, KIP-516)"
 UUID_BYTES = 16
@@ -55,7 +54,8 @@ def random_uuid(draw: Callable[[int], int]) -> str:
         drawn = bytearray(draw(256) for _ in range(UUID_BYTES))
         drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80      # version 4
         text = urlsafe_b64encode(drawn).decode("ascii").rstrip("=")
-        if text not in (ZERO_UUID, METADATA_TOPIC_ID, LOST, MIGRATING) and text[0] != "-":
+        reserved = ZERO_UUID, LOST, MIGRATING                # LOST is the metadata topic's, too
+        if text not in reserved and text[0] != "-":
             return text
 
 

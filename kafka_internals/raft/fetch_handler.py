@@ -105,7 +105,7 @@ class FetchHandler:
     def _reply(self, request: Request, body: FetchResponse, ends: tuple[str, ...]) -> list:
         reads = tuple((self._client.subject, name) for name in ("state", "leader_epoch", *ends))
         return [Changed(request.id, "answer", None, str(body), ANSWER_RULE,
-                        request.reads() + reads), Reply(request, request.answered(body))]
+                        request.reads() + reads), Reply(request, body)]
 
     # -- waiting ------------------------------------------------------------------------------
     def complete(self, now_ms: int) -> list:

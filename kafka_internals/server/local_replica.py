@@ -22,6 +22,7 @@ from kafka_internals.messages.list_offsets import LATEST_TIMESTAMP
 from kafka_internals.messages.metadata_records import RECOVERED
 from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.server.kraft_metadata_cache import KRaftMetadataCache
+from kafka_internals.server.offset_truncation_state import UNDEFINED
 from kafka_internals.server.partition_roles import Follower, Leader, Leaderless
 from kafka_internals.server.rules import Rules
 from kafka_internals.storage.fetch_data_info import LogReadInfo
@@ -29,7 +30,6 @@ from kafka_internals.storage.file_records import Batches, TimestampAndOffset
 from kafka_internals.storage.offset_lookup import fetch_offset
 from kafka_internals.storage.unified_log import UnifiedLog
 
-UNDEFINED = -1
 FOLLOWER_HW_RULE = "a follower's high watermark = the leader's as last told, up to its own log end"
 COPY_RULE = "a follower appends what the leader stored, byte for byte"
 RETENTION_RULE = "old segments go: retention.ms, retention.bytes; the log begins behind them"

@@ -76,7 +76,8 @@ def test_a_broker_that_follows_copies_the_log_and_hears_every_record():
         while observer.sent:
             leader.do(leader.client.handle(observer.sent.popleft().request, 0))
         while leader.sent:
-            observer.do(observer.client.handle(leader.sent.popleft().body, 0))
+            reply = leader.sent.popleft()
+            observer.do(observer.client.handle(reply.request.answered(reply.body), 0))
     assert observer.log.content() == raw_log("meta-standalone", 1).read_bytes()
     assert observer.listener.records == [record for batch in stored(raw_log("meta-standalone", 1))
                                          if not batch.header.is_control
@@ -114,7 +115,7 @@ def test_a_node_of_the_quorum_answers_a_fetch_as_kafkas_does(told):
         CLUSTER_METADATA, asked["fetchOffset"], asked["currentLeaderEpoch"], 1_000, 0,
         asked["lastFetchedEpoch"]),))
     effects = node.client.handle(Request.of("test", 1, body), 0)
-    (data,) = next(one for one in effects if isinstance(one, Reply)).body.body.partitions
+    (data,) = next(one for one in effects if isinstance(one, Reply)).body.partitions
     code = answer["errorCode"]
     assert data.error == "NONE" if not code else for_code(code).error_name == data.error
     assert (data.high_watermark, data.log_start_offset) == (answer["highWatermark"],

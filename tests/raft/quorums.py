@@ -117,7 +117,7 @@ class Node:
 
 def answer_in(effects: list):
     replies = [one for one in effects if isinstance(one, Reply)]
-    return replies[0].body.body.partitions[0] if replies else None
+    return replies[0].body.partitions[0] if replies else None
 
 
 def controller() -> Node:
@@ -143,7 +143,7 @@ def deliver(leader: Node, observer: Node, now_ms: int = 0, rounds: int = 20) -> 
             carried += 1
             reply = leader.sent.popleft()
             if reply.request.client_id == f"raft-client-{observer.node}":
-                observer.do(observer.client.handle(reply.body, now_ms))
+                observer.do(observer.client.handle(reply.request.answered(reply.body), now_ms))
     return carried
 
 

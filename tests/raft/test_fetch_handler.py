@@ -56,7 +56,7 @@ def test_a_fetch_that_finds_nothing_waits_for_records():
     assert node.client.snapshot().waits[0][2:5] == ("log_end_offset", 4, 500)
     node.append([ORDERS])
     (reply,) = node.sent
-    (data,) = reply.body.body.partitions
+    (data,) = reply.body.partitions
     assert data.high_watermark == 4 and len(data.records) > 61
     assert node.client.snapshot().parked == ()
 
@@ -66,7 +66,7 @@ def test_a_fetch_waits_no_longer_than_it_wants_to():
     assert node.ask(3, 1, 1, now_ms=50, max_wait_ms=500) is None
     assert node.do(node.client.tick(549)) == []
     (reply,) = node.do(node.client.tick(550))
-    assert reply.body.body.partitions[0].records == b""
+    assert reply.body.partitions[0].records == b""
     assert node.client.next_deadline_ms() is None
 
 

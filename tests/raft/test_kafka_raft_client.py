@@ -199,7 +199,8 @@ def test_no_snapshot_changes_without_a_word():
                     leader.do(leader.client.handle(node.sent.popleft().request, step))
             else:
                 while leader.sent:
-                    node.do(node.client.handle(leader.sent.popleft().body, step))
+                    reply = leader.sent.popleft()
+                    node.do(node.client.handle(reply.request.answered(reply.body), step))
             after = one.client.snapshot()
             said = {change.attribute.partition(".")[0] for change in one.changes[told:]
                     if change.subject == one.client.subject}

@@ -102,7 +102,7 @@ def test_what_was_damaged_on_its_way_is_asked_for_again():
         asked = node.sent.popleft().request
         replies = leader.do(leader.client.handle(asked, 0))
         leader.sent.clear()
-        (data,) = replies[0].body.body.partitions
+        (data,) = replies[0].body.partitions
         damaged = bytearray(data.records)
         if damaged:
             damaged[at] ^= 1

@@ -63,7 +63,7 @@ class Schedule:
         if self.leader.sent:
             reply = self.leader.sent.popleft()
             node = self.observers[int(reply.request.client_id[-1]) - 1]
-            node.do(node.client.handle(reply.body, self.now_ms))
+            node.do(node.client.handle(reply.request.answered(reply.body), self.now_ms))
 
     def lose(self) -> None:
         node = self.luck.choice(self.observers)
