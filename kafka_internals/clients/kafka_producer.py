@@ -119,10 +119,10 @@ class KafkaProducer:
         effects = self.sender.expire(now_ms)
         while True:
             self.accumulator.flushing = self._is_flushing()
-            step = self._place(now_ms) + self.sender.run_once(now_ms)
-            if not step:
+            effects += self._place(now_ms)
+            if not (sent := self.sender.run_once(now_ms)):       # so no place became free either
                 return effects
-            effects += step
+            effects += sent
 
     def _place(self, now_ms: int) -> list[Changed]:
         """Let records join batches, in order: one that waits holds up the rest."""

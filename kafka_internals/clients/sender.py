@@ -111,9 +111,10 @@ class Sender:
     def _send_ready(self, now_ms: int) -> list:
         """One request to each broker that leads something ready and can take a request."""
         brokers, unknown = self.accumulator.ready(self.network, now_ms)
+        effects = []
         if unknown:
             self.network.want_metadata()
-        effects = []
+            effects += self.network.refresh_metadata(now_ms)
         for broker in brokers:
             can_send = self.network.can_send(broker, now_ms)
             self.accumulator.update_node_latency(broker, now_ms, can_send)

@@ -107,7 +107,14 @@ COMMANDS = {
 
 def command(name: str, args: dict[str, Any]) -> str:
     """A command in one short line."""
-    return COMMANDS[name].format(**{key: _named(one) for key, one in args.items()})
+    return COMMANDS[name].format_map(_Named(args))
+
+
+class _Named(dict):
+    """Arguments, put into words when a sentence asks for them."""
+
+    def __getitem__(self, key: str) -> Any:
+        return _named(super().__getitem__(key))
 
 
 def _named(given: Any) -> Any:

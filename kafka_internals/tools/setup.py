@@ -22,6 +22,7 @@ VENV = ROOT / ".venv"
 FIRST = "notebooks/00_start_here.ipynb"
 PORT = 8888
 NBVAL = ("--nbval", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg")
+WHOLE_SUITE = ("--numprocesses=auto", "--dist=loadfile")     # the cells of a notebook stay together
 TELL_EVERY_S = 5
 LONG = ("Installing collected", "Resolved ", "Prepared ", "Installed ")   # silence follows
 NO_NETWORK = re.compile("NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|"
@@ -100,7 +101,7 @@ def command(name: str, rest: list[str]) -> list[str]:
         return ["-m", "kafka_internals.tools.lab", *port(rest), f"--ServerApp.root_dir={ROOT}",
                 *rest, *([] if any(one.endswith(".ipynb") for one in rest) else [FIRST])]
     if name == "test":
-        return ["-m", "pytest", *NBVAL, *rest]
+        return ["-m", "pytest", *NBVAL, *(rest or WHOLE_SUITE)]
     return ["-m", f"kafka_internals.tools.{name}", *rest]
 
 
