@@ -14,6 +14,11 @@ _HOME = {                                         # what you use first stands fi
     "Cluster":          "cluster.cluster",        # brokers, clients, faults, forks, "why?"
     "bet":              "course.bet",             # guess first, then run
     "replica_view":     "viz.replica_view",       # who has which records, and what is committed
+    "replication_view": "viz.replication_view",   # the same by epochs, with what the controller has
+    "membership_view":  "viz.membership_view",    # brokers as registered, and the last election
+    "epoch_view":       "viz.epoch_view",         # leader epoch checkpoints side by side
+    "isr_view":         "viz.isr_view",           # a partition's states, lit
+    "placement":        "viz.placement",          # a topic's replicas over racks
     "sequence_view":    "viz.sequence_view",      # who said what to whom, and when
     "machine_view":     "viz.machine_view",       # a state machine, lit where it stands
     "pipeline_view":    "viz.pipeline_view",      # a broker's threads, queues and purgatory

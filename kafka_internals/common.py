@@ -7,6 +7,7 @@ changed by which rule after reading what, and what a value that stands still wai
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 START_MS = 1_767_225_600_000            # 2026-01-01T00:00Z: where virtual time begins in every run
@@ -45,9 +46,13 @@ class Send(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """Close this core's connection to the broker `to`: a request was not answered in time."""
+    """Close this core's connection to the node `to`: a request was not answered in time.
+
+    Of several connections that one on which requests of the type `about` travel.
+    """
 
     to: int
+    about: type | None = None
 
 
 class Reply(NamedTuple):
@@ -107,3 +112,11 @@ def replica_name(partition: TopicPartition, broker: int) -> str:
 def broker_name(broker: int) -> str:
     """The node, and the subject, of a broker: "broker-1"."""
     return f"broker-{broker}"
+
+
+def hash_set_order(brokers: Iterable[int]) -> tuple[int, ...]:
+    """The order of a java.util.HashSet, in which Kafka writes an ISR or ELR: by id, mostly."""
+    brokers, buckets = list(dict.fromkeys(brokers)), 16
+    while len(brokers) > buckets * 0.75:
+        buckets *= 2
+    return tuple(sorted(brokers, key=lambda broker: (broker ^ broker >> 16) & buckets - 1))

@@ -44,6 +44,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
                        for need in MISSING) else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: who drives a browser mostly waits."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest goes first, so that no worker is left with it in the end."""
+    items.sort(key=lambda item: HERE / "browser" not in item.path.parents
+               and not item.path.stem.endswith("schedules"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The very last lines, where such tests were among what was asked for."""

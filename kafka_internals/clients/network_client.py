@@ -240,8 +240,15 @@ class NetworkClient:
     def learn(self, reads: tuple, body: MetadataResponse, now_ms: int) -> list[Changed]:
         """Take over a metadata answer; what it does not know is asked for again, later.
 
-        Answers without news in a row make the wait before the next one longer (KIP-580).
+        Answers without news in a row make the wait before the next one longer (KIP-580). One that
+        names no broker, from one that knows of none in service, is a failure.
         """
+        if not body.brokers:
+            self._metadata_request, self._metadata_failures = None, self._metadata_failures + 1
+            self._metadata_not_before_ms = now_ms + self.retry_backoff_ms(
+                self._metadata_failures - 1)
+            self.want_metadata(reads)
+            return []
         self._metadata_request, self._metadata_failures = None, 0
         self._metadata_old_ms = now_ms + self._config["metadata.max.age.ms"]
         self.brokers = body.brokers

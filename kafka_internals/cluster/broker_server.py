@@ -7,8 +7,9 @@ requests pass through are in `BrokerThreads`.
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
+from kafka_internals.cluster.broker_snapshot import KNOWN_RULES, BrokerSnapshot, Known, known_of
 from kafka_internals.cluster.broker_threads import (
     HANDLED,
     LOCK_FREE,
@@ -17,32 +18,57 @@ from kafka_internals.cluster.broker_threads import (
     BrokerThreads,
 )
 from kafka_internals.cluster.cost_model import CostModel
-from kafka_internals.common import START_MS, Changed, Disconnect, Persist, Reply, Send, broker_name
+from kafka_internals.cluster.shared_server import (
+    CONTROLLER,
+    MetadataLoader,
+    SharedServer,
+    cluster_id,
+    controller_name,
+    directory_id,
+    touches_something,
+)
+from kafka_internals.common import (
+    START_MS,
+    Changed,
+    Disconnect,
+    Persist,
+    Reply,
+    Send,
+    broker_name,
+)
+from kafka_internals.controller.feature_control_manager import SUPPORTED_FEATURES
+from kafka_internals.controller.topic_control import random_uuid
+from kafka_internals.messages.allocate_producer_ids import AllocateProducerIdsRequest
+from kafka_internals.messages.alter_partition import AlterPartitionRequest
+from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
+from kafka_internals.messages.broker_registration import BrokerRegistrationRequest
+from kafka_internals.messages.fetch import FetchRequest
+from kafka_internals.messages.metadata_records import Endpoint
+from kafka_internals.server import broker_lifecycle_manager as life
+from kafka_internals.server.alter_partition_manager import AlterPartitionManager
+from kafka_internals.server.broker_lifecycle_manager import BrokerLifecycleManager
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
+)
+from kafka_internals.server.producer_id_manager import ProducerIdManager
 from kafka_internals.server.replica_manager import ReplicaManager
 from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import Disk
 from kafka_internals.sim.world import DISCONNECTED, REQUEST, RESPONSE, TICK, Node, World
+from kafka_internals.storage.checkpoint_file import CLEAN_SHUTDOWN, read_clean_shutdown
 
 FETCHER_DONE = "fetcher thread"
 FETCHER = "fetcher"
-TOPICS_RULE = "a broker has the partitions of its metadata image (KIP-500)"
+METADATA, HEARTBEAT, ALTERS, FORWARDING = "metadata", "heartbeat", "alter-partition", "forwarding"
+CHANNELS = {FetchRequest: METADATA, BrokerRegistrationRequest: HEARTBEAT,
+            BrokerHeartbeatRequest: HEARTBEAT, AlterPartitionRequest: ALTERS,
+            AllocateProducerIdsRequest: FORWARDING}        # connections to the controller
+FORWARDING_TIMEOUT_MS = 60_000
+NOT_LISTENING = (life.NOT_RUNNING, life.STARTING, life.RECOVERY)    # until it is unfenced first
+CONTROLLED_SHUTDOWN_MS = 300_000      # a broker that is never told to go does so after this time
 STATE_RULE = "a command of the learner"
+STOP_RULE = "a broker ends when its life as one is over (KIP-631)"
 DISK_RULE = "a broker whose only log directory fails halts"
-
-
-class BrokerSnapshot(NamedTuple):
-    """`state`: "running", "paused", "stopped", "crashed", "without power", "without disk".
-
-    `partition_counts` of its topics and `quotas`, which are ((client.id or "<default>", ((kind,
-    bound), ...)), ...), are those of its metadata image; there are none while it is down.
-    `next_producer_id` is what the next idempotent producer gets; None before the first one.
-    """
-
-    broker: int
-    state: str
-    partition_counts: tuple[tuple[str, int], ...] = ()
-    quotas: tuple = ()
-    next_producer_id: int | None = None
 
 
 class BrokerServer(Node):
@@ -51,53 +77,100 @@ class BrokerServer(Node):
     between_brokers = FETCHER             # what a connection of another broker is for
 
     def __init__(self, world: World, broker: int, config: Any, cost: CostModel,
-                 rules: Rules, request_producer_ids: Callable[[], Any]) -> None:
+                 rules: Rules, settings: tuple[Any, Any] = (), rack: str | None = None) -> None:
         super().__init__(world, broker_name(broker))
         self.broker, self.config, self.cost, self.rules = broker, config, cost, rules
         self.state = "running"
         self.handler_delay_us = 0             # a fault: every request takes so much longer
-        self._request_producer_ids = request_producer_ids
-        self._correlation_ids = count(1)      # go on after a restart: identities stay unique
+        self.epoch_before: int | None = None  # its last one, which no broker could know for sure
+        self._settings, self._rack = settings, rack    # CONTROLLER_CONFIG and QUORUM_CONFIG
+        self._incarnation = world.draw(self.name, "incarnation")
+        self._ids = {name: count(1) for name in (FETCHER, *CHANNELS.values())}   # for all lives
         self.disk = Disk(world.draw(self.name, "power loss"), cost.disk)
         self.handlers = {REQUEST: self._on_request, RESPONSE: self._on_response,
                          DISCONNECTED: self._on_disconnected, TICK: self._on_tick,
                          FETCHER_DONE: self.perform, HANDLED: self._on_handled}
-        self._partition_counts: tuple = ()
-        self._quotas: tuple = ()
-        self._start()
+        self._known = Known()
+
+    def start(self) -> None:
+        """The process begins: it reads metadata, registers, and serves once it is unfenced."""
+        self.work(self._start)
+        if self.up:
+            self._in_background(self.shared.client.start, self.now_ms())
+            self._in_background(self.lifecycle.start, self.now_ms())
 
     def _start(self) -> None:
         self.threads = BrokerThreads(self, self.config, self.cost)
         self.handlers |= {NETWORK_DONE: self.threads.on_network_done,
                           LOCK_FREE: self.threads.on_lock_free,
                           THROTTLE_OVER: self.threads.on_throttle_over}
-        self.manager = ReplicaManager(self.broker, self.disk, self.config, self.rules,
-                                      self._correlation_ids.__next__, self._request_producer_ids)
+        (config, quorum_config), ids = self._settings, self._ids
+        previous = read_clean_shutdown(self.disk, CLEAN_SHUTDOWN) \
+            if self.rules.clean_shutdown_file else self.epoch_before
+        self.loader, self._is_published, self._stop_by_ms = MetadataLoader(), False, None
+        self.shared = SharedServer(self, self.broker, self.loader, quorum_config,
+                                   ids[METADATA].__next__)
+        self.lifecycle = BrokerLifecycleManager(
+            BrokerRegistrationRequest(
+                self.broker, cluster_id(self.world.seed), random_uuid(self._incarnation),
+                (Endpoint("PLAINTEXT", self.name, 9092),), SUPPORTED_FEATURES, self._rack,
+                (directory_id(self.name),), -1 if previous is None else previous),
+            config, lambda: self.shared.leader, lambda: self.loader.last_applied_offset,
+            ids[HEARTBEAT].__next__)
+        self._alters, self._producer_ids = (
+            NodeToControllerChannelManager(f"{self.name}-{what}", lambda: self.shared.leader,
+                                           ids[purpose].__next__, timeout_ms)
+            for what, purpose, timeout_ms in ((ALTERS, ALTERS, None), (
+                "producer-ids", FORWARDING, FORWARDING_TIMEOUT_MS)))
+        self.manager = ReplicaManager(
+            self.broker, self.disk, self.config, self.rules, ids[FETCHER].__next__, self._epoch,
+            AlterPartitionManager(self.broker, self._epoch, self._alters),
+            ProducerIdManager(self.broker, self._epoch, self._producer_ids))
+
+    def _epoch(self) -> int:
+        return self.lifecycle.broker_epoch
+
+    def request_producer_ids(self) -> None:
+        """Ask for a block of producer ids before anybody needs one."""
+        self.perform(self.manager.producer_ids.maybe_request_next_block(self.now_ms()))
+        self._rest()
+
+    @property
+    def is_ready(self) -> bool:
+        """True while it serves: it knows that it is unfenced."""
+        return self.up and self.lifecycle.state == life.RUNNING
 
     # -- life ---------------------------------------------------------------------------------
-    def apply_image(self, image: Any, restarted: bool = False) -> None:
-        """The broker learns the metadata."""
-        reads = ((self.name, "state"),) if restarted else ()
-        self._note_topics(image.topics, reads)
-        self._note_quotas(image.quotas, reads)
-        self._in_background(self.manager.apply_image, image, self.now_ms(), restarted, reads)
+    def _publish(self) -> None:
+        """BrokerMetadataPublisher: act on what was learned, once that is all that is committed."""
+        loader, first = self.loader, not self._is_published
+        if first and not loader.has_caught_up(self.shared.client.quorum.state.high_watermark):
+            return
+        if not first and loader.last_applied_offset == self.manager.image.provenance.last_offset:
+            return
+        delta, image = loader.take()
+        self._is_published = True
+        if not first and not touches_something(delta):
+            self.manager.image = image
+            return
+        self._note_image(image, loader.reads)
+        self._in_background(self.manager.apply_image, image, self.now_ms(), loader.reads)
 
-    def _note_topics(self, topics: Any, reads: tuple) -> None:
-        old, self._partition_counts = dict(self._partition_counts), tuple(
-            (name, len(topic.partitions)) for name, topic in topics.items())
-        for name, has in self._partition_counts:
-            if old.get(name) != has:
-                self._note(Changed(self.name, f"partition_counts.{name}", old.get(name), has,
-                                   TOPICS_RULE, reads))
+    def _maybe_ready(self) -> None:
+        """It can serve: its first image is published, and the controller says it has caught up."""
+        if self.up and self._is_published and self.lifecycle.state == life.RECOVERY:
+            self._in_background(self.lifecycle.set_ready_to_unfence, self.now_ms(),
+                                ((self.lifecycle.subject, "state"), *self.loader.reads))
 
-    def _note_quotas(self, quotas: Any, reads: tuple) -> None:
-        """The quotas are part of the image; an entity that has none any more has an empty one."""
-        old, self._quotas = dict(self._quotas), tuple(
-            (client or "<default>", tuple(bounds.items())) for client, bounds in quotas.items())
-        for entity, bounds in self._quotas:
-            if old.get(entity) != bounds:
-                self._note(Changed(self.name, f"quotas.{entity}", old.get(entity), bounds,
-                                   "alterClientQuotas (KIP-546)", reads))
+    def _note_image(self, image: Any, reads: tuple) -> None:
+        """Say what differs in what this broker knows of the others and of topics and quotas."""
+        old, self._known = self._known, known_of(image)
+        for field, now in self._known._asdict().items():
+            before, after = dict(getattr(old, field)), dict(now)
+            for key in {**before, **after}:
+                if before.get(key) != after.get(key):
+                    self._note(Changed(self.name, f"{field}.{key}", before.get(key),
+                                       after.get(key), KNOWN_RULES[field], reads))
 
     def _in_background(self, act: Callable[..., list], *args: Any) -> None:
         """Threads that nobody waits for do this: what the disk takes for it delays nothing."""
@@ -113,38 +186,54 @@ class BrokerServer(Node):
             self.go_down("crashed", rule=f"{DISK_RULE}: {error.strerror}")
             return []
 
-    def change_state(self, state: str, rule: str = STATE_RULE) -> None:
+    def change_state(self, state: str, rule: str = STATE_RULE, reads: tuple = ()) -> None:
         """Say what the broker is now."""
         old, self.state = self.state, state
-        self._note(Changed(self.name, "state", old, state, rule))
+        self._note(Changed(self.name, "state", old, state, rule, reads))
 
-    def go_down(self, state: str, powered: bool = True, rule: str = STATE_RULE) -> None:
+    def go_down(self, state: str, powered: bool = True, rule: str = STATE_RULE,
+                reads: tuple = ()) -> None:
         """The process ends. Its connections are closed only where the machine still runs."""
         if state == "stopped":
             try:
                 for effect in self.manager.shut_down():
                     self._persist(effect)
+                self.shared.log.close()
             except OSError as error:
                 state, rule = "crashed", f"{DISK_RULE}: {error.strerror}"
-        self.change_state(state, rule)
+        self.change_state(state, rule, reads)
         if powered:
             self.world.network.process_ended(self)
         else:
             self.disk_now().power_loss()
         self.end_life(powered)
-        self.manager, self._partition_counts, self._quotas = None, (), ()
+        if (epoch := self.lifecycle.broker_epoch) >= 0:
+            self.epoch_before = epoch
+        self.manager, self._known = None, Known()
 
-    def restart(self, image: Any) -> None:
+    def stop(self) -> None:
+        """An orderly end: the controller moves what this broker leads, and lets it go then."""
+        self._stop_by_ms = self.now_ms() + CONTROLLED_SHUTDOWN_MS
+        self._in_background(self.lifecycle.begin_controlled_shutdown, self.now_ms())
+        self._maybe_end()
+
+    def _maybe_end(self) -> None:
+        """The life of the broker is over when its lifecycle manager says so."""
+        if self.up and self.lifecycle.state == life.SHUTTING_DOWN:
+            self.go_down("stopped", rule=STOP_RULE, reads=((self.lifecycle.subject, "state"),))
+
+    def restart(self) -> None:
         """The process begins again, with what its disk holds."""
         self.begin_life()
-        self._start()
         self.change_state("running")
-        self.apply_image(image, restarted=True)
+        self.start()
 
     # -- threads ------------------------------------------------------------------------------
     def _on_request(self, payload: tuple) -> None:
         connection, request = payload
-        if connection.server_life == self.life:          # this end has not closed it meanwhile
+        if self.lifecycle.state in NOT_LISTENING:
+            self.world.network.close(connection, self)
+        elif connection.server_life == self.life:        # this end has not closed it meanwhile
             self.threads.arrived(connection, request)
 
     def _on_handled(self, payload: tuple) -> None:
@@ -160,6 +249,9 @@ class BrokerServer(Node):
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
+        if connection.server.name == controller_name(CONTROLLER):
+            self._on_controller_response(connection.purpose, response)
+            return
         effects = self.work(self.manager.fetched, connection.server.broker, response,
                             self.now_ms())
         if self.up:
@@ -168,13 +260,39 @@ class BrokerServer(Node):
             self.world.schedule(self.world.now_us + us, self, FETCHER_DONE, later)
             self._rest()
 
+    def _on_controller_response(self, purpose: str, response: Any) -> None:
+        """Each connection to the controller has a thread of its own."""
+        act = {METADATA: self.shared.client.handle, HEARTBEAT: self.lifecycle.handle,
+               ALTERS: self.manager.alter_partition_answered,
+               FORWARDING: self.manager.producer_ids.handle}[purpose]
+        self._in_background(act, response, self.now_ms())
+        if purpose in (METADATA, HEARTBEAT) and self.up:
+            self._publish()
+            self._maybe_ready()
+            self._maybe_end()
+
     def _on_disconnected(self, payload: tuple) -> None:
-        leader, payload[0].open = payload[0].server.broker, False
-        self.perform(self.manager.fetcher_disconnected(leader, self.now_ms()))
+        connection, now_ms = payload[0], self.now_ms()
+        connection.open = False
+        if connection.server.name != controller_name(CONTROLLER):
+            self.perform(self.manager.fetcher_disconnected(connection.server.broker, now_ms))
+        else:
+            lost = {METADATA: self.shared.client.disconnected, ALTERS: self._alters.disconnected,
+                    HEARTBEAT: self.lifecycle.disconnected,
+                    FORWARDING: self._producer_ids.disconnected}[connection.purpose]
+            self.perform(lost(now_ms) or [])
         self._rest()
 
     def _on_tick(self, _: int) -> None:
-        self._in_background(self.manager.tick, self.now_ms())
+        now_ms = self.now_ms()
+        self._in_background(self._tick, now_ms)
+        if self.up and self._stop_by_ms is not None and now_ms >= self._stop_by_ms:
+            self.perform(self.lifecycle.begin_shutdown())
+        self._maybe_end()
+
+    def _tick(self, now_ms: int) -> list:
+        return [*self.manager.tick(now_ms), *self.shared.tick(now_ms),
+                *self.lifecycle.tick(now_ms)]
 
     # -- effects ------------------------------------------------------------------------------
     def perform(self, effects: list) -> None:
@@ -188,12 +306,13 @@ class BrokerServer(Node):
             elif kind is Reply:
                 self.threads.reply(effect)
             elif kind is Send:
-                connection = self._connect(effect.to)
+                connection = self._connect(effect.to, type(effect.request.body))
                 self.world.network.send(connection, connection.server, REQUEST, effect.request)
             elif kind is Persist:
                 self.work(self._persist, effect)
             elif kind is Disconnect:
-                self.world.network.close(self._connect(effect.to), self)
+                self.world.network.close(
+                    self._connect(effect.to, effect.about or FetchRequest), self)
 
     def _note(self, change: Changed) -> None:
         if self.world.trace is not None:
@@ -204,8 +323,12 @@ class BrokerServer(Node):
         self.disk.replace(effect.file, effect.data)
         return []
 
-    def _connect(self, broker: int) -> Any:
-        return self.world.network.connect(self, self.world.nodes[broker_name(broker)], FETCHER)
+    def _connect(self, node: int, body: type) -> Any:
+        """To a broker for a fetcher, to the controller for what is asked there."""
+        if node != CONTROLLER:
+            return self.world.network.connect(self, self.world.nodes[broker_name(node)], FETCHER)
+        return self.world.network.connect(
+            self, self.world.nodes[controller_name(CONTROLLER)], CHANNELS[body])
 
     def now_ms(self) -> int:
         """The time for the core and for its files: the disk has no clock either."""
@@ -222,11 +345,14 @@ class BrokerServer(Node):
         """Set the one timer to the core's next deadline."""
         if not self.up:
             return
-        deadline_ms = self.manager.next_deadline_ms(self.now_ms())
+        due = (self.manager.next_deadline_ms(self.now_ms()), self.shared.next_deadline_ms(),
+               self.lifecycle.next_deadline_ms(), self._stop_by_ms)
+        deadline_ms = min([ms for ms in due if ms is not None], default=None)
         self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
 
     def snapshot(self) -> BrokerSnapshot:
         """Frozen."""
-        return BrokerSnapshot(self.broker, self.state, self._partition_counts, self._quotas,
-                              self.manager and self.manager.producer_ids.next_producer_id)
+        ids = (None, ()) if self.manager is None else (
+            self.manager.producer_ids.next_producer_id, self.manager.producer_ids.blocks)
+        return BrokerSnapshot(self.broker, self.state, *self._known[:2], *ids, *self._known[2:])
 

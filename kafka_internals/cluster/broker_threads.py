@@ -63,6 +63,8 @@ class BrokerThreads(RequestPath):
         if (trace := self._world.trace) is not None:
             request = token.request
             reads = request.reads() if token.body is None else ((request.id, "answer"),)
+            if station == PURGATORY:
+                reads += ((f"parked-{request.id[8:]}", "state"),)
             if behind is not None and behind is not token:
                 reads += ((behind.request.id, "station"),)
             if (rule := self._rules.get(station)) is None:

@@ -11,32 +11,35 @@ from typing import Any
 
 from kafka_internals.cluster.handles import Handle
 from kafka_internals.common import LEGAL_TOPIC, TopicPartition, broker_name
-from kafka_internals.config import BROKER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
+from kafka_internals.config import (
+    BROKER_CONFIG,
+    CONTROLLER_CONFIG,
+    PRODUCER_CONFIG,
+    QUORUM_CONFIG,
+    ConfigDef,
+)
 from kafka_internals.errors import (
     ConfigException,
     IllegalStateException,
-    InvalidConfigurationException,
     InvalidPartitionsException,
+    InvalidReplicaAssignmentException,
     InvalidReplicationFactorException,
     InvalidRequestException,
     InvalidTopicException,
-    TopicExistsException,
     UnknownTopicOrPartitionException,
 )
-from kafka_internals.server.client_quota_manager import (
-    CONSUMER_BYTE_RATE,
-    PRODUCER_BYTE_RATE,
-    REQUEST_PERCENTAGE,
-)
+from kafka_internals.server.replica_selector import SELECTORS
 from kafka_internals.server.rules import Rules
 
-QUOTAS = (PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, REQUEST_PERCENTAGE)
+CLUSTER_CONFIG = ConfigDef("broker", [
+    key for one in (BROKER_CONFIG, CONTROLLER_CONFIG, QUORUM_CONFIG) for key in one.keys.values()])
 UNSAFE = {"high_watermark": ("isr", "leader"), "consumer_reads_to": ("high watermark", "log end"),
           "acks_all_waits_for": ("high watermark", "append"),
           "replicas_awaited_in": ("purgatory", "handler thread"), "offsets": ("dense", "gap"),
           "truncation": ("diverging epoch", "hw", "kip-101"), "fencing": (True, False),
           "high_watermark_isr": ("maximal", "proposed", "committed"),
-          "min_isr_gate": (True, False), "broker_epochs": (True, False)}
+          "min_isr_gate": (True, False), "broker_epochs": (True, False),
+          "partition_epochs": (True, False), "clean_shutdown_file": (True, False)}
 
 
 def broker_count(brokers: int) -> None:
@@ -60,18 +63,20 @@ def given(definition: Any, configs: dict | None, more: dict[str, Any]) -> tuple:
 
 
 def broker_configs(configs: dict) -> tuple:
-    """Broker configs, checked."""
-    checked = given(BROKER_CONFIG, configs, {})
-    listeners(BROKER_CONFIG.parse(configs))
-    return checked
+    """Configs of brokers and of the controller, checked; both have one file in Kafka."""
+    names = {name.replace("_", "."): one for name, one in configs.items()}
+    parsed = CLUSTER_CONFIG.parse(names)
+    listeners(parsed)
+    selector(parsed["replica.selector.class"])
+    return tuple(sorted(names.items()))
 
 
-def topic_configs(configs: dict) -> tuple:
-    """Topic configs, checked as the controller does: InvalidConfigurationException."""
-    try:
-        return given(TOPIC_CONFIG, configs, {})
-    except ConfigException as error:
-        raise InvalidConfigurationException(str(error)) from error
+def selector(given: str | None) -> None:
+    """A class that chooses replicas for consumers, of those that Kafka brings."""
+    if given not in SELECTORS:
+        raise ConfigException(
+            f"Invalid value {given} for configuration replica.selector.class: Class {given} could "
+            f"not be found; there is {', '.join(filter(None, SELECTORS))}")
 
 
 def listeners(config: Any) -> None:
@@ -89,69 +94,54 @@ def listeners(config: Any) -> None:
 
 
 def quotas(client_id: Any, configs: Any) -> tuple:
-    """Quotas of one client.id, or of the default, as the controller checks them."""
-    if client_id is not None and (not isinstance(client_id, str) or not client_id):
-        raise InvalidRequestException(f"Empty client-id not supported: got {client_id!r}; give a "
-                                      f"client.id, a handle, or None for the default")
+    """Quotas of one client.id, or of the default; the controller judges names and numbers."""
+    if client_id is not None and not isinstance(client_id, str):
+        raise InvalidRequestException(f"client.id {client_id!r} is no text: give a client.id, a "
+                                      f"handle, or None for the default")
     if not isinstance(configs, dict) or not configs:
         raise InvalidRequestException(f"{configs!r} sets no quota: write "
                                       f"{{'producer_byte_rate': 10_000}}")
     for name, bound in configs.items():
-        if name not in QUOTAS:
-            raise InvalidRequestException(f"Invalid configuration key {name}; there is "
-                                          f"{', '.join(QUOTAS)}")
-        if bound is not None and (not isinstance(bound, (int, float)) or isinstance(bound, bool)
-                                  or not 0 < bound < 1e15):
-            raise InvalidRequestException(f"Quota {name} must be greater than 0, is {bound!r}; "
-                                          f"None removes it")
-        if bound is not None and name != REQUEST_PERCENTAGE and bound != int(bound):
-            raise InvalidRequestException(f"Configuration {name} must be a Long value, is {bound}")
+        if bound is not None and (not isinstance(bound, (int, float)) or isinstance(bound, bool)):
+            raise InvalidRequestException(f"Quota {name} is {bound!r}: give a number greater than "
+                                          f"0; None removes it")
     return tuple(configs.items())
 
 
 def rules(unsafe: dict[str, str]) -> Rules:
     """Switches for lessons and tests."""
     for name, value in unsafe.items():
-        if value not in UNSAFE.get(name, ()):
+        if value not in UNSAFE.get(name, ()) and not (name == "truncation" and callable(value)):
             known = "; ".join(f"{n}: {' or '.join(map(repr, v))}" for n, v in UNSAFE.items())
             raise ValueError(f"unsafe={{{name!r}: {value!r}}} is no switch; there is {known}")
     return Rules(**unsafe)
 
 
-def new_topic(run: Any, name: str, partitions: int, replication_factor: int) -> None:
-    """Name, number of partitions and replication factor, in the controller's order."""
-    if not isinstance(name, str) or not LEGAL_TOPIC.fullmatch(name) or name in (".", ".."):
-        raise InvalidTopicException(
-            f"topic name {name!r} is illegal: 1 to 249 characters of a-z A-Z 0-9 . _ -, and not "
-            f"'.' or '..'")
-    if name in run.image.topics:
-        raise TopicExistsException(f"Topic '{name}' already exists.")
-    if not _whole(partitions) or partitions < 1:
-        raise InvalidPartitionsException(
-            f"Number of partitions was set to an invalid non-positive value: {partitions!r}")
-    if not _whole(replication_factor) or replication_factor < 1:
-        raise InvalidReplicationFactorException(
-            f"Replication factor must be larger than 0, is {replication_factor!r}")
-    if replication_factor > len(run.brokers):
-        raise InvalidReplicationFactorException(
-            f"Unable to replicate the partition {replication_factor} time(s): The target "
-            f"replication factor of {replication_factor} cannot be reached because only "
-            f"{len(run.brokers)} broker(s) are registered.")
+def new_topic(name: Any, partitions: Any, replication_factor: Any, assignment: Any) -> None:
+    """What a CreateTopics request can say; the rest is the controller's to judge."""
+    if not isinstance(name, str) or not name:
+        raise InvalidTopicException(f"The given topic name '{name}' cannot be represented in a "
+                                    f"request: give a text, like 'orders'")
+    if not _whole(partitions):
+        raise InvalidPartitionsException(f"partitions={partitions!r}: give a whole number")
+    if not _whole(replication_factor):
+        raise InvalidReplicationFactorException(f"replication_factor={replication_factor!r}: give "
+                                                f"a whole number")
+    if assignment is not None and not (isinstance(assignment, dict) and all(
+            _whole(number) and isinstance(brokers, (list, tuple)) and all(map(_whole, brokers))
+            for number, brokers in assignment.items())):
+        raise InvalidReplicaAssignmentException(
+            f"replica_assignment={assignment!r}: give brokers by partition, the leader first, "
+            f"like {{0: [1, 2, 3]}}")
 
 
 def more_partitions(run: Any, name: Any, total_count: Any) -> None:
-    """An existing topic, then a number larger than it has, in the controller's order and words."""
+    """A topic that exists, and a number; the rest is the controller's to judge."""
     if name not in run.image.topics:
         unknown_topic(run, name)
     if not _whole(total_count):
         raise InvalidPartitionsException(f"{total_count!r} is no number of partitions: give the "
                                          f"total, with those that {name} has")
-    has = len(run.image.topics[name].partitions)
-    if total_count == has:
-        raise InvalidPartitionsException(f"Topic already has {has} partition(s).")
-    if total_count < has:
-        raise InvalidPartitionsException(f"The topic {name} currently has {has} partition(s); "
-                                         f"{total_count} would not be an increase.")
 
 
 def client_id(given: Any, taken: Any) -> None:
@@ -225,7 +215,7 @@ def exported(run: Any, given: Any, path: Any, crashed: Any) -> Any:
         raise TypeError(f"export(..., crashed={crashed!r}): True or False")
     if not found.disk.files:
         raise IllegalStateException(f"export({given}): broker {given} is {found.state} and has "
-                                    f"written nothing; create a topic on it, or restart({given})")
+                                    f"nothing on it; restart({given}) first")
     if crashed and found.state == "stopped":
         raise IllegalStateException(f"export({given}, crashed=True): broker {given} is stopped, in "
                                     f"an orderly way; leave crashed=True out, or kill({given}) in "

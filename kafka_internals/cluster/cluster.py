@@ -38,8 +38,8 @@ from kafka_internals.sim.journal import Journal
 from kafka_internals.sim.trace import Trace
 from kafka_internals.storage.file_records import whole_batches
 
-SCENE = ("create_topic", "producer", "consumer", "assign", "seek", "slow", "slow_handlers",
-         "alter_client_quotas")
+BEFORE_0 = ("create_topic", "producer", "consumer", "assign", "seek", "alter_client_quotas")
+SCENE = (*BEFORE_0, "slow", "slow_handlers")        # a film begins after these
 
 
 class BrokenRunException(KafkaException):
@@ -59,18 +59,19 @@ class Cluster(Admin, Faults):
 
     def __init__(self, brokers: int = 3, seed: int = 0, *, configs: dict | None = None,
                  latency_ms: float = 0.5, jitter_ms: float = 0.2, unsafe: dict | None = None,
-                 cost: CostModel = CostModel()) -> None:
+                 cost: CostModel = CostModel(), features: dict[str, int] | None = None,
+                 racks: dict[int, str] | None = None) -> None:
         checks.broker_count(brokers)
         checks.not_negative("latency_ms", latency_ms)
         checks.not_negative("jitter_ms", jitter_ms)
         self._begin(Setup(tuple(range(1, brokers + 1)), seed, round(latency_ms * 1000),
                           round(jitter_ms * 1000), checks.broker_configs(configs or {}),
-                          checks.rules(unsafe or {}), cost), Journal(), {})
+                          checks.rules(unsafe or {}), cost, tuple((features or {}).items()),
+                          tuple((racks or {}).items())), Journal(), {})
 
     def _begin(self, setup: Setup, journal: Journal, apps: dict, **options: Any) -> None:
-        self._setup, self._app_functions = setup, apps
+        self._setup, self._app_functions, self._options = setup, apps, options
         self._journal: Journal | None = journal     # not executed yet
-        self._options = options
         self._apps: dict[str, Application] = {}
         self._app_errors: list[Exception] = []
         self.callbacks = Callbacks(self._app_failed)
@@ -160,8 +161,15 @@ class Cluster(Admin, Faults):
     # -- the one door for commands ------------------------------------------------------------
     def _command(self, command: str, **args: Any) -> None:
         self._ensure_free(f"{command}()")
+        if command not in BEFORE_0:
+            self._begin_story()
         self._guarded(self.machine.execute, command, args)
         self._raise_app_error()
+
+    def _begin_story(self) -> None:
+        """What is not scene any more begins at 0, or where the scene took longer, after it."""
+        if self.machine.world.now_us < 0:
+            self._guarded(self.machine.world.run_to, 0)
 
     def client_call(self, method: str, args: dict) -> None:
         """A call on a client: a command outside applications, a plain call inside one."""
@@ -218,6 +226,7 @@ class Cluster(Admin, Faults):
         """Let `ms` milliseconds of virtual time pass."""
         checks.not_negative("ms", ms)
         self._ensure_free("run()")
+        self._begin_story()
         self._guarded(self.machine.world.run_to, self.machine.world.now_us + round(ms * 1000))
         self._raise_app_error()
 
@@ -226,6 +235,7 @@ class Cluster(Admin, Faults):
         checks.predicate(predicate)
         checks.not_negative("limit_ms", limit_ms)
         self._ensure_free("run_until()")
+        self._begin_story()
         limit_us = self.machine.world.now_us + round(limit_ms * 1000)
 
         def reached() -> bool:
@@ -240,6 +250,7 @@ class Cluster(Admin, Faults):
     def wait_for(self, call: Call) -> Any:
         """Let the world go on until a call has ended; its result, or its error."""
         self._ensure_free("get()")
+        self._begin_story()
         if not self._advance(call.done, None):
             raise TimeoutException(f"nothing is left to happen that could end {call}")
         return call.value()
@@ -264,7 +275,7 @@ class Cluster(Admin, Faults):
     # -- looking ------------------------------------------------------------------------------
     @property
     def now_ms(self) -> float:
-        """Virtual time since the start, in ms."""
+        """Virtual time since the story began, in ms."""
         return self.machine.world.now_us / 1000
 
     @property
@@ -284,9 +295,9 @@ class Cluster(Admin, Faults):
 
     @property
     def began(self) -> int:
-        """The event before the first command that is more than setting the scene."""
+        """The event before the first command that is more than scene, or the last one before 0."""
         return next((entry.follows_event for entry in self.machine.entries
-                     if entry.command not in SCENE), 0)
+                     if entry.command not in SCENE), self.trace.upto(-1))
 
     @property
     def setup(self) -> Setup:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kafka_internals.cluster import checks
+from kafka_internals.cluster.shared_server import cluster_id, directory_id
 from kafka_internals.common import START_MS
 from kafka_internals.storage.log_directory import LogDirectory
-from kafka_internals.storage.log_export import derived_id
 
 
 def export(cluster: Any, broker: int, path: Path | str, crashed: bool = False) -> Path:
@@ -24,9 +24,11 @@ def export(cluster: Any, broker: int, path: Path | str, crashed: bool = False) -
     node, left = checks.exported(run, broker, path, crashed), _copy(run, broker)
     if node.manager is not None and not crashed:
         node.manager.shut_down_on(left)
+        node.shared.close_on(left)
     return LogDirectory.export(
-        left, path, configs=_configs(run),
-        cluster_id=derived_id(f"cluster of seed {cluster.setup.seed}"), node_id=broker,
+        left, path, configs=_configs(run), cluster_id=cluster_id(cluster.setup.seed),
+        node_id=broker, directory_id=directory_id(node.name),
+        topic_ids={topic.name: topic.topic_id for topic in run.image.topics.values()},
         now_ms=left.now_ms, crashed=crashed)
 
 

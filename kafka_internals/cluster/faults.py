@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from kafka_internals.cluster import checks
+from kafka_internals.cluster.what_if import what_if
 
 
 class Faults:
     """The half of the handle that breaks things, and mends them again."""
+
+    what_if = what_if
 
     def kill(self, broker: int) -> None:
         """The process dies; the page cache, and so every byte written, survives."""
@@ -19,6 +22,8 @@ class Faults:
     def stop(self, broker: int) -> None:
         """A clean shutdown: logs flushed, high watermarks checkpointed."""
         self._fault("stop", broker, up=True)
+        node = self.machine.brokers[broker]
+        self._advance(lambda: not node.up or node.paused, None)
 
     def power_loss(self, broker: int) -> None:
         """The machine goes dark: pages not flushed may be lost, and no connection is closed."""
@@ -46,7 +51,7 @@ class Faults:
         self._fault("resume", broker, up=True, paused=True)
 
     def restart(self, broker: int) -> None:
-        """The process begins again with what its disk holds. It does not lead its old epoch."""
+        """The process begins again with what its disk holds, and registers with the controller."""
         self._fault("restart", broker, up=False)
 
     def slow(self, broker: int, fetch_ms: int) -> None:

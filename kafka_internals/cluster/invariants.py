@@ -1,80 +1,35 @@
 """Kafka's invariants, as judges. Each looks only at what changed (facts: A.19 of the checker).
 
-There is no controller yet, so the in-sync replica set is the one that a topic began with.
+Those between replicas are in `replication_judges`, those of the request path in `request_judges`.
 """
 
 from bisect import bisect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kafka_internals.clients.fetcher import POSITION_RULE
+from kafka_internals.cluster.replication_judges import replica_of, replication_judges
 from kafka_internals.cluster.request_judges import (
     AcksHonoured,
     NobodyWaitsInAHandler,
     ResponsesInOrder,
+    answered,
 )
 from kafka_internals.cluster.run import Run
-from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.common import TopicPartition
 from kafka_internals.errors import IllegalStateException
 from kafka_internals.messages.produce import ALL_ISR_ACKS
+from kafka_internals.raft.raft_log import CLUSTER_METADATA
+from kafka_internals.server.broker_lifecycle_manager import STARTING
 from kafka_internals.server.local_replica import CUTS
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.trace import Change
 from kafka_internals.storage.file_records import whole_batches
 
 Look = Callable[[str], Any]
-LOSES_BYTES = ("without power", "without disk")
-
-
-def _replica(subject: str) -> tuple[TopicPartition, int]:
-    name, _, broker = subject.rpartition("@")
-    return TopicPartition.of(name), int(broker)
-
-
-class ValidHighWatermark:
-    """The leader's high watermark is never above the log end of an ISR member.
-
-    Without a controller a leader goes on believing what a member had before it lost its bytes, so
-    such a member is excused until it has fetched from the high watermark on again.
-    """
-
-    watches = frozenset({"high_watermark", "log_end_offset", "remote_log_end_offset", "state"})
-
-    def __init__(self) -> None:
-        self._lost_bytes: set[str] = set()
-        self._excused: set[str] = set()
-
-    def judge(self, change: Change, look: Look) -> str | None:
-        """A mark that rises; the other attributes tell who is excused."""
-        if change.attribute == "state":
-            if change.new in LOSES_BYTES:
-                self._lost_bytes.add(change.subject)
-            return None
-        partition, broker = _replica(change.subject)
-        if change.attribute == "log_end_offset":
-            if change.old is None and broker_name(broker) in self._lost_bytes:
-                self._excused.add(change.subject)
-            return None
-        leader = look(change.subject)
-        if leader is None or leader.role != "leader":
-            return None
-        if change.attribute == "high_watermark":
-            return self._too_high(partition, leader, look)
-        name = replica_name(partition, int(change.attribute.rpartition(".")[2]))
-        fetcher = look(name)                  # a fetch from before the loss may still arrive
-        if fetcher is not None and fetcher.log_end_offset >= change.new >= leader.high_watermark:
-            self._excused.discard(name)
-        return None
-
-    def _too_high(self, partition: TopicPartition, leader: Any, look: Look) -> str | None:
-        for member in leader.isr:
-            name = replica_name(partition, member)
-            one = look(name)
-            if one is not None and name not in self._excused \
-                    and one.log_end_offset < leader.high_watermark:
-                return (f"{partition}: the high watermark is {leader.high_watermark}, but broker "
-                        f"{member} of the ISR has only what is below {one.log_end_offset}")
-        return None
+METADATA_LOG = f"{CLUSTER_METADATA}@"
+DOWN = ("crashed", "stopped", "without power", "without disk")
 
 
 class NoDirtyRead:
@@ -88,7 +43,7 @@ class NoDirtyRead:
     def judge(self, change: Change, look: Look) -> str | None:
         """A position that moved by reading, not by a seek."""
         if change.attribute == "high_watermark":
-            partition, _ = _replica(change.subject)
+            partition, _ = replica_of(change.subject)
             self._highest[partition] = max(self._highest.get(partition, 0), change.new)
             return None
         if change.rule != POSITION_RULE:
@@ -165,38 +120,38 @@ class OffsetsDense:
 
 
 class AckedNeverLost:
-    """What was acknowledged with acks=all is in the log of a member of the ISR.
+    """What was acknowledged is in the log of one who may be elected: ISR, ELR, or who led last.
 
     A log has everything below its end, so the highest acknowledged offset speaks for the rest. A
-    member that is down still has its disk. Lost means that no member's disk holds the record.
+    member that is down still has its disk. Lost means that nobody's disk holds the record.
+    `promised`: the acks that are held to it; of those that Kafka has, only "all" promises it.
     """
 
-    watches = frozenset({"offset", "state"})
+    watches = frozenset({"offset", "state", "isr"})
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, promised: tuple[int, ...] = (ALL_ISR_ACKS,)) -> None:
+        self._run, self._promised = run, promised
         self._acked: dict[TopicPartition, tuple[int, str]] = {}
 
     def judge(self, change: Change, look: Look) -> str | None:
-        """A fresh acknowledgement, or a broker that went down."""
+        """A fresh acknowledgement, a broker that went down, or others who may be elected."""
         if change.attribute == "offset":
             in_question = self._acknowledged(change, look)
-        elif change.subject.startswith("broker-") and change.new != "running":
+        elif change.attribute == "isr" or change.new in DOWN:
             in_question = tuple(self._acked)
         else:
             return None
         for partition in in_question:
-            offset, receipt = self._acked[partition]
-            ends = (self._run.log_end_on_disk(partition, broker)
-                    for broker in self._run.isr_of(partition))
-            if max(ends) <= offset:
-                return (f"{receipt} was acknowledged at offset {offset} of {partition}, and no "
-                        f"member of the ISR has it")
+            (offset, receipt), one = self._acked[partition], self._run.image.partition(partition)
+            if not any(self._run.log_end_on_disk(partition, broker) > offset
+                       for broker in one.isr + one.elr or one.last_known_elr):
+                return (f"{receipt} was acknowledged at offset {offset} of {partition}, and nobody "
+                        f"who may lead has it")
         return None
 
     def _acknowledged(self, change: Change, look: Look) -> tuple[TopicPartition, ...]:
         client = change.subject.partition("#")[0]
-        if self._run.core(client).config["acks"] != ALL_ISR_ACKS:
+        if change.new < 0 or self._run.core(client).config["acks"] not in self._promised:
             return ()
         partition = look(change.subject).partition
         before, _ = self._acked.get(partition, (-1, ""))
@@ -240,15 +195,17 @@ class ProducedOnceInOrder:
 
     A batch goes on where its producer's last one ended, or begins an epoch. Where `told` tells
     records apart, none is there a second time, and one that is acknowledged is at its offset. And
-    of two records of one partition, the one that was sent first has the smaller offset.
+    of two records of one partition, the one that was sent first has the smaller offset; but not
+    where a new leader, which has nothing of a producer yet, took its later batch first (Kafka's
+    logs take any sequence of a producer that they do not know).
     """
 
     watches = frozenset({"log_end_offset", "offset"})
 
     def __init__(self, run: Run, told: Callable[[Any], Any] | None = None) -> None:
         self._run, self._told = run, told
-        self._last: dict[tuple, tuple] = {}         # replica, producer: epoch, last sequence
-        self._seen: dict[tuple, int] = {}
+        self._logs: dict[str, tuple[int, dict, dict]] = {}     # by replica, in a leader epoch
+        self._began_later: set[tuple[str, int]] = set()       # partition, producer
         self._at: dict[tuple, int] = {}             # partition, what a record tells: its offset
         self._acked: dict[tuple, list] = {}         # client, partition: numbers, offsets
 
@@ -259,16 +216,23 @@ class ProducedOnceInOrder:
         replica = look(change.subject)
         if change.old is None or replica is None or replica.role != "leader":
             return None
-        fresh = self._run.read(change.subject, change.old)
-        return next(filter(None, (self._stored(change.subject, batch) for batch in fresh)), None)
+        epoch, begin, known = replica.leader_epoch, change.old, self._logs.get(change.subject)
+        if known is None or known[0] != epoch:      # who led meanwhile has written, too
+            begin, known = replica.log_start_offset, (epoch, {}, {})
+            self._logs[change.subject] = known
+        fresh = self._run.read(change.subject, begin)
+        return next(filter(None, (self._stored(change.subject, *known[1:], batch)
+                                  for batch in fresh)), None)
 
-    def _stored(self, replica: str, batch: Any) -> str | None:
+    def _stored(self, replica: str, lasts: dict, seen: dict, batch: Any) -> str | None:
+        """`lasts`: epoch and last sequence of each producer; `seen`: where each has what."""
         header = batch.header
         if header.producer_id < 0:
             return None
-        who = replica, header.producer_id
-        epoch, last = self._last.get(who, (-1, -1))
-        self._last[who] = header.producer_epoch, header.last_sequence
+        epoch, last = lasts.get(header.producer_id, (-1, -1))
+        if epoch < 0 < header.base_sequence:
+            self._began_later.add((replica.rpartition("@")[0], header.producer_id))
+        lasts[header.producer_id] = header.producer_epoch, header.last_sequence
         if header.producer_epoch < epoch or header.producer_epoch == epoch and \
                 header.base_sequence != last + 1:
             return (f"{replica}: producer {header.producer_id} has sequence {last} of epoch {epoch}"
@@ -276,7 +240,8 @@ class ProducedOnceInOrder:
         for record in batch.records() if self._told is not None else ():
             told = self._told(record)
             self._at[replica.rpartition("@")[0], told] = record.offset
-            if (first := self._seen.setdefault((*who, told), record.offset)) != record.offset:
+            first = seen.setdefault((header.producer_id, told), record.offset)
+            if first != record.offset:
                 return (f"{replica}: {told} of producer {header.producer_id} is there twice, at "
                         f"{first} and {record.offset}")
         return None
@@ -291,6 +256,8 @@ class ProducedOnceInOrder:
             if (at := self._at.get((str(partition), told))) != change.new:
                 return (f"{change.subject} is acknowledged at offset {change.new} of {partition}, "
                         f"and {told} is at {at}")
+        if (str(partition), look(client).producer_id) in self._began_later:
+            return None
         acked = self._acked.setdefault((client, partition), [])
         at = bisect(acked, (int(number), change.new))
         acked.insert(at, (int(number), change.new))
@@ -301,15 +268,36 @@ class ProducedOnceInOrder:
                 f"are at {before} and {after}")
 
 
+def is_no_metadata(subject: str) -> bool:
+    """False for the metadata log, and for what the controller knows: judges are for topics."""
+    return "@controller-" not in subject and not subject.startswith(METADATA_LOG)
+
+
+def listening(run: Run, subject: str) -> Any:
+    """A snapshot; None for a replica of a broker that has not read up to its own registration.
+
+    It believes what its predecessor did, and nobody can reach it: it does not listen yet.
+    """
+    broker = subject.rpartition("@")[2]
+    node = run.brokers.get(int(broker)) if broker.isdecimal() and "@" in subject else None
+    if node is not None and node.up and node.lifecycle.state == STARTING:
+        return None
+    return run.look(subject)
+
+
 def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
-    """Judge every event of a run from now on, by every invariant; a violation is raised."""
-    judges = [ValidHighWatermark(), NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(),
-              AckedNeverLost(run), AcksHonoured(run), ResponsesInOrder(run),
-              NobodyWaitsInAHandler(run), BufferMemoryBounded(), *extra]
-    if not any(type(one) is ProducedOnceInOrder for one in extra):
-        judges.append(ProducedOnceInOrder(run))
-    judges = [judge for judge in judges if type(judge) not in excused]
-    trial = Trial(run.world.trace, run.look, judges)
+    """Judge every event of a run from now on, by every invariant; a violation is raised.
+
+    A judge of `extra` takes the place of the usual one of its kind.
+    """
+    judges = [NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(), AckedNeverLost(run),
+              AcksHonoured(run), ResponsesInOrder(run), NobodyWaitsInAHandler(run),
+              BufferMemoryBounded(), ProducedOnceInOrder(run),
+              *replication_judges(run.image_of, partial(answered, run))]
+    left_out = excused + tuple(type(one) for one in extra)
+    judges = [one for one in judges if type(one) not in left_out]
+    judges += [one for one in extra if type(one) not in excused]
+    trial = Trial(run.world.trace, partial(listening, run), judges, is_no_metadata)
     run.world.after_event.append(trial.after_event)
 
 

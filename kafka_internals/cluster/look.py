@@ -54,7 +54,8 @@ class Why:
         shown = self._chain.visible()
         for change, t_us in zip(shown, self._times_us):
             arrow = "~>" if change.attribute in ("asked", "answer") else "<-"
-            lines.append(f"  {arrow} {t_us / 1000:9.3f} ms  {words.change(change)}")
+            when = f"{t_us / 1000:9.3f} ms" if t_us >= 0 else f"{'before 0':>12}"
+            lines.append(f"  {arrow} {when}  {words.change(change)}")
         if len(shown) < len(self.chain):
             lines.append(f"  ... and {len(self.chain) - len(shown)} more, back to: "
                          f"{words.change(self.chain[-1])}")

@@ -30,9 +30,20 @@ def replicas_of(subject: str, look: Look) -> dict[int, Any]:
 
 
 def told_apart(replica: Any, start: int, end: int) -> dict[int, tuple]:
-    """The batches of a log that begin in a range, by offset."""
-    return {one.base_offset: (one.last_offset, one.leader_epoch, one.crc)
-            for one in replica.batches if start <= one.base_offset < end}
+    """The batches of a log that begin in a range, by offset; looked for from the end."""
+    found = {}
+    for one in reversed(replica.batches):
+        if one.base_offset < start:
+            break
+        if one.base_offset < end:
+            found[one.base_offset] = one.last_offset, one.leader_epoch, one.crc
+    return found
+
+
+def newly(replica: Any, change: Change) -> dict[int, tuple]:
+    """The batches that are below a mark since it has changed."""
+    start = replica.log_start_offset
+    return told_apart(replica, start if change.old is None else max(start, change.old), change.new)
 
 
 def first_difference(a: Any, b: Any, end: int) -> int | None:
@@ -68,7 +79,7 @@ class LostBytes:
     """Replicas whose broker lost bytes, until they have fetched all that was ever committed."""
 
     def __init__(self) -> None:
-        self._brokers: set[str] = set()
+        self._brokers: dict[str, set[str]] = {}       # and what has been opened there since
         self.replicas: set[str] = set()
         self._highest: dict[TopicPartition, int] = {}
 
@@ -76,14 +87,15 @@ class LostBytes:
         """True where a change only tells about that."""
         if change.attribute == "state":
             if change.new in LOSES_BYTES:
-                self._brokers.add(change.subject)
+                self._brokers[change.subject] = set()
         elif change.attribute == "high_watermark":
             partition = replica_of(change.subject)[0]
             self._highest[partition] = max(self._highest.get(partition, 0), change.new)
         elif change.attribute in ("role", "log_end_offset") and change.old is None:
-            if (name := broker_name(replica_of(change.subject)[1])) in self._brokers:
+            opened = self._brokers.get(broker_name(replica_of(change.subject)[1]))
+            if opened is not None and change.subject not in opened:
                 self.replicas.add(change.subject)
-                self._brokers.discard(name)
+                opened.add(change.subject)
         elif change.attribute.startswith("remote_log_end_offset.") and change.new is not None:
             partition = replica_of(change.subject)[0]
             name = replica_name(partition, int(change.attribute.split(".")[1]))
@@ -123,7 +135,7 @@ class StrongIsr:
 
 
 class WeakIsr(StrongIsr):
-    """The same of the leader with the highest epoch only."""
+    """The same of the leader with the highest epoch only; it is asked before."""
 
     def _leaders(self, replicas: dict[int, Any]) -> list[Any]:
         leaders = super()._leaders(replicas)
@@ -131,17 +143,17 @@ class WeakIsr(StrongIsr):
         return [one for one in leaders if one.leader_epoch == highest]
 
 
-class IsrHasHighWatermark:
+class ValidHighWatermark:
     """Every member that the controller knows has what is below the leader's mark.
 
-    The sheet's ValidHighWatermark with a controller: `isr_of` gives the ISR that is written.
+    `registration_of` gives the partition as it is written.
     """
 
     watches = frozenset({"high_watermark", "log_end_offset", "role", "state",
                          "remote_log_end_offset"})
 
-    def __init__(self, isr_of: Callable[[TopicPartition], tuple[int, ...]]) -> None:
-        self._isr_of, self._lost = isr_of, LostBytes()
+    def __init__(self, registration_of: Callable[[TopicPartition], Any]) -> None:
+        self._registration_of, self._lost = registration_of, LostBytes()
 
     def judge(self, change: Change, look: Look) -> str | None:
         """A leader's mark that rises."""
@@ -149,7 +161,7 @@ class IsrHasHighWatermark:
         if self._lost.notes(change, look) or change.attribute != "high_watermark" or \
                 leader is None or leader.role != "leader":
             return None
-        for member in self._isr_of(leader.partition):
+        for member in self._registration_of(leader.partition).isr:
             one = look(name := replica_name(leader.partition, member))
             if one is not None and name not in self._lost.replicas and \
                     one.log_end_offset < leader.high_watermark:
@@ -158,21 +170,51 @@ class IsrHasHighWatermark:
         return None
 
 
+class ReplicationQuorumSuperset:
+    """A leader whose ISR is large enough waits for everybody that may be elected (KIP-966).
+
+    Its maximal ISR has the ISR and the ELR that are written, once it has heard of them. (What it
+    has only asked for it may forget, as in Kafka, when metadata of the same partition epoch comes
+    late; the replica that is to come holds the mark even so.)
+    """
+
+    watches = frozenset({"isr", "maximal_isr", "partition_epoch", "role"})
+
+    def __init__(self, registration_of: Callable[[TopicPartition], Any]) -> None:
+        self._registration_of = registration_of
+        self._known: dict[tuple[str, int], int] = {}     # partition epochs, in a leader epoch
+
+    def judge(self, change: Change, look: Look) -> str | None:
+        """A leader with another belief."""
+        one = look(change.subject) if "@" in change.subject else None
+        if one is None or one.role != "leader":
+            return None
+        key, written = (change.subject, one.leader_epoch), self._registration_of(one.partition)
+        known = self._known[key] = max(self._known.get(key, 0), one.partition_epoch)
+        if len(one.isr) < one.min_isr or known < written.partition_epoch:
+            return None
+        missed = [broker for broker in written.isr + written.elr if broker not in one.maximal_isr]
+        return None if not missed else (
+            f"{one.partition}: broker {one.broker} leads with maximal ISR {one.maximal_isr}, and "
+            f"broker {missed[0]} may be elected")
+
+
 class FollowerHwBound:
     """A follower's mark is none that no leader had, in its epoch or before."""
 
-    watches = frozenset({"high_watermark"})
+    watches = frozenset({"high_watermark", "role", "leader_epoch"})
 
     def __init__(self) -> None:
         self._highest: dict[TopicPartition, dict[int, int]] = {}
 
     def judge(self, change: Change, look: Look) -> str | None:
-        """A mark that moved."""
+        """A mark that moved, or one with which somebody begins to lead."""
         if (one := look(change.subject)) is None:
             return None
         marks = self._highest.setdefault(one.partition, {})
         if one.role == "leader":
-            marks[one.leader_epoch] = max(marks.get(one.leader_epoch, 0), change.new)
+            marks[one.leader_epoch] = max(marks.get(one.leader_epoch, 0), one.high_watermark)
+        if one.role == "leader" or change.attribute != "high_watermark":
             return None
         most = max([mark for epoch, mark in marks.items() if epoch <= one.leader_epoch], default=0)
         return None if change.new <= max(most, one.log_start_offset) else (
@@ -272,7 +314,7 @@ class ConsistentRead:
         if (one := look(change.subject)) is None:
             return None
         known = self._read.setdefault(one.partition, {})
-        for offset, batch in told_apart(one, one.log_start_offset, change.new).items():
+        for offset, batch in newly(one, change).items():
             if known.setdefault(offset, batch) != batch:
                 return (f"{change.subject}: offset {offset} can be read, and it is another record "
                         f"than the one that could be read there before")
@@ -294,7 +336,7 @@ class CommittedNeverLost:
             return None
         known = self._committed.setdefault(one.partition, {})
         if change.attribute == "high_watermark":
-            for offset, batch in told_apart(one, one.log_start_offset, change.new).items():
+            for offset, batch in newly(one, change).items():
                 known.setdefault(offset, (one.leader_epoch, batch))
             return None
         has = told_apart(one, one.log_start_offset, one.log_end_offset)
@@ -313,21 +355,23 @@ class CommittedNeverLost:
 class LeaderCandidateCompleteness:
     """Every running replica that could be elected cleanly has all that is committed.
 
-    `candidates_of` gives ISR and ELR as they are written; a change of ("orders-0", "isr") tells
-    that they are others now. Who was down uncleanly is no candidate when it is up again.
+    Those are ISR and ELR as they are written, not who was the last leader. A change of ("orders-0",
+    "isr") tells that they are others now. Who was down uncleanly is no candidate when it is up
+    again.
     """
 
     watches = frozenset({"high_watermark", "isr", "log_end_offset"})
 
-    def __init__(self, candidates_of: Callable[[TopicPartition], tuple[int, ...]],
-                 committed: CommittedNeverLost) -> None:
-        self._candidates_of, self._committed = candidates_of, committed
+    def __init__(self, registration_of: Callable[[TopicPartition], Any]) -> None:
+        self._registration_of, self._committed = registration_of, CommittedNeverLost()
 
     def judge(self, change: Change, look: Look) -> str | None:
         """Marks, logs or candidates are others now."""
+        if change.attribute == "high_watermark":
+            self._committed.judge(change, look)
         partition = TopicPartition.of(change.subject.partition("@")[0])
-        end = self._committed.end(partition)
-        for broker in self._candidates_of(partition):
+        end, written = self._committed.end(partition), self._registration_of(partition)
+        for broker in written.isr + written.elr:
             one = look(replica_name(partition, broker))
             if one is not None and one.log_end_offset < end:
                 return (f"{partition} is committed up to {end}, and broker {broker}, which may be "
@@ -335,9 +379,15 @@ class LeaderCandidateCompleteness:
         return None
 
 
-def replication_judges(isr_of: Callable, candidates_of: Callable, found: Callable) -> list:
-    """All of them; the first to look is the one that every other follows from."""
-    committed = CommittedNeverLost()
-    return [EpochMonotone(), OneLeaderPerEpoch(), LogMatching(), IsrHasHighWatermark(isr_of),
-            StrongIsr(), WeakIsr(), FollowerHwBound(), committed, ConsistentRead(),
-            LeaderCandidateCompleteness(candidates_of, committed), AckedImpliesCommitted(found)]
+def replication_judges(registration_of: Callable[[TopicPartition], Any],
+                       found: Callable[[str], tuple | None]) -> list:
+    """All of them; the first to look is the one that every other follows from.
+
+    `registration_of` gives a partition as the controller has written it, `found` see
+    AckedImpliesCommitted.
+    """
+    return [EpochMonotone(), OneLeaderPerEpoch(), LogMatching(),
+            ValidHighWatermark(registration_of), WeakIsr(), StrongIsr(),
+            ReplicationQuorumSuperset(registration_of), FollowerHwBound(),
+            CommittedNeverLost(), ConsistentRead(), LeaderCandidateCompleteness(registration_of),
+            AckedImpliesCommitted(found)]

@@ -21,6 +21,12 @@ def _found(run: Any, request: str) -> tuple[Any, Any] | None:
     return None
 
 
+def answered(run: Any, request: str) -> tuple[int, Any, Any] | None:
+    """Broker, question and answer of a request that has its answer."""
+    found = _found(run, request)
+    return found and (found[0].broker, found[1].request.body, found[1].body)
+
+
 class ResponsesInOrder:
     """A connection's responses leave in the order in which its requests came."""
 
@@ -113,5 +119,5 @@ class AcksHonoured:
     def _holders(self, acks: int, partition: Any, leader: int) -> tuple[int, ...]:
         if acks == LEADER_ACK:
             return (leader,)
-        members = self._run.isr_of(partition) if acks == ALL_ISR_ACKS else ()
+        members = self._run.image_of(partition).isr if acks == ALL_ISR_ACKS else ()
         return tuple(one for one in members if f"broker-{one}" not in self._lost_bytes)

@@ -5,43 +5,49 @@ film, a fork, a counterfactual - executes the journal once more. Commands are ch
 come here; what arrives is carried out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from kafka_internals.clients.kafka_consumer import KafkaConsumer
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster import words
+from kafka_internals.cluster.admin_client import AdminClient
 from kafka_internals.cluster.broker_server import FETCHER, BrokerServer
 from kafka_internals.cluster.client_node import ClientNode
+from kafka_internals.cluster.controller_server import ControllerServer
 from kafka_internals.cluster.cost_model import CostModel
 from kafka_internals.cluster.functions import partitioner_named
-from kafka_internals.cluster.look import attribute_of
-from kafka_internals.cluster.producer_id_blocks import producer_id_blocks
+from kafka_internals.cluster.observed import Observed
 from kafka_internals.common import Changed, TopicPartition, broker_name
-from kafka_internals.config import BROKER_CONFIG, CONSUMER_CONFIG, PRODUCER_CONFIG, TOPIC_CONFIG
-from kafka_internals.controller.metadata_image import (
-    BrokerRegistration,
-    MetadataImage,
-    TopicImage,
-    place,
+from kafka_internals.config import (
+    BROKER_CONFIG,
+    CONSUMER_CONFIG,
+    CONTROLLER_CONFIG,
+    PRODUCER_CONFIG,
+    QUORUM_CONFIG,
 )
-from kafka_internals.messages.produce import ProduceRequest
-from kafka_internals.record import Record
-from kafka_internals.record_batch import RecordBatch, batches
+from kafka_internals.controller.metadata_image import CLIENT_ID, MetadataImage
+from kafka_internals.errors import TimeoutException
+from kafka_internals.messages.alter_client_quotas import (
+    AlterClientQuotasEntry,
+    AlterClientQuotasRequest,
+)
+from kafka_internals.messages.create_partitions import (
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
+)
+from kafka_internals.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from kafka_internals.messages.metadata_records import EntityData
 from kafka_internals.server.rules import Rules
-from kafka_internals.sim.disk import DiskSnapshot
 from kafka_internals.sim.disk_faults import FullDisk
 from kafka_internals.sim.journal import Entry, Journal
 from kafka_internals.sim.network import Cut, Lossy, Slow
 from kafka_internals.sim.trace import Trace
 from kafka_internals.sim.world import World
-from kafka_internals.storage.dump_log_segments import DumpSnapshot, dump
-from kafka_internals.storage.file_records import Batches, FileRecords
-from kafka_internals.storage.log_file_utils import LOG, segment_file
-from kafka_internals.storage.lookup_snapshot import LookupSnapshot, look_up
 
 LEARNER, COMMAND = "learner", "command"
+BOOT_US, BOOT_LIMIT_US = -1_000_000, 60_000_000     # the story begins at 0
 REQUESTS = "requests"                   # "requests@1": the request path of broker 1
 
 
@@ -55,9 +61,17 @@ class Setup(NamedTuple):
     configs: tuple[tuple[str, Any], ...] = ()
     rules: Rules = Rules()
     cost: CostModel = CostModel()
+    features: tuple[tuple[str, int], ...] = ()
+    racks: tuple[tuple[int, str], ...] = ()
 
 
-class Run:
+def configs_of(definition: Any, configs: dict) -> Any:
+    """Of a cluster's configs those of one definition."""
+    return definition.parse({name: one for name, one in configs.items()
+                             if name in definition.keys})
+
+
+class Run(Observed):
     """The machine behind a cluster. `handle_for(name)` gives an application its handles."""
 
     def __init__(self, setup: Setup, *, traced: bool = True, without: frozenset[int] = frozenset(),
@@ -66,21 +80,50 @@ class Run:
                  ended: Callable[[str, list], None] | None = None) -> None:
         self.setup = setup
         self.world = World(setup.seed, latency_us=setup.latency_us, jitter_us=setup.jitter_us,
-                           without=without)
-        self.world.trace = Trace() if traced else None
-        self.broker_config = BROKER_CONFIG.parse(dict(setup.configs))
-        producer_ids = producer_id_blocks(setup.brokers)
+                           begin_us=BOOT_US)
+        given = dict(setup.configs)
+        self.broker_config = configs_of(BROKER_CONFIG, given)
+        settings = configs_of(CONTROLLER_CONFIG, given), configs_of(QUORUM_CONFIG, given)
+        self.controller = ControllerServer(self.world, *settings, setup.cost,
+                                           dict(setup.features))
+        racks = dict(setup.racks)
         self.brokers = {id: BrokerServer(self.world, id, self.broker_config, setup.cost,
-                                         setup.rules, producer_ids[id])
+                                         setup.rules, settings,
+                                         racks.get(id, self.broker_config["broker.rack"]))
                         for id in setup.brokers}
+        self.admin = AdminClient(self.world, self.controller)
         self.clients: dict[str, ClientNode] = {}
-        self.image = MetadataImage({id: BrokerRegistration(id, fenced=False)
-                                    for id in setup.brokers})
-        self._publish_image()
+        self._boot()
+        self.world.trace, self.world.without = Trace() if traced else None, without
         self.entries: list[Entry] = []
         self.apps = {} if apps is None else apps
         self._start_app, self._ended = start_app, ended
         self._slowed: dict[int, list[tuple]] = {}
+
+    def _boot(self) -> None:
+        """Before the story: the controller leads, brokers register and are unfenced.
+
+        They have been in use, too: each has a block of producer ids already, in their order.
+        """
+        world = self.world
+        for node in (self.controller, *self.brokers.values()):
+            node.start()
+        while not all(node.is_ready for node in self.brokers.values()):
+            if world.now_us > BOOT_US + BOOT_LIMIT_US:
+                raise TimeoutException("the brokers are not unfenced after a minute")
+            world.step()
+        for node in self.brokers.values():
+            node.request_producer_ids()
+            while not node.snapshot().producer_id_blocks:
+                world.step()
+        while not world.is_quiet():             # else the story's first answers had no questions
+            world.step()
+        world.count_from_here()
+
+    @property
+    def image(self) -> MetadataImage:
+        """The metadata as the controller has it."""
+        return self.controller.core.image
 
     # -- the journal --------------------------------------------------------------------------
     def execute(self, command: str, args: dict[str, Any]) -> None:
@@ -112,142 +155,28 @@ class Run:
             self.world.run_to_event(event)
             self.world.now_us = max(self.world.now_us, now_us)
 
-    # -- what everybody may look at -----------------------------------------------------------
-    def subjects(self) -> list[str]:
-        """The names of everything that has a snapshot now."""
-        names = [node.name for node in self.brokers.values()]
-        for node in self.brokers.values():
-            if node.up:
-                names += [p.subject for p in node.manager.partitions.values()]
-                names += [operation.subject for operation in node.manager.parked()]
-                names += list(node.threads.requests)
-        for name, node in self.clients.items():
-            names.append(name)
-            names += [call.subject for call in _calls(node.core)]
-        return names
-
-    def look(self, subject: str) -> Any:
-        """The snapshot of a subject, or None where there is none of that name now."""
-        name, at, broker = subject.rpartition("@")
-        if at:
-            node = self.brokers.get(int(broker)) if broker.isdecimal() else None
-            if name == REQUESTS and node is not None and node.up:
-                return node.threads.snapshot(node.manager.parked(), self.world.now_us)
-            here = node.manager.partitions.items() if node is not None and node.up else ()
-            return next((p.snapshot() for partition, p in here if str(partition) == name), None)
-        if subject.startswith("parked-"):
-            parked = (op for node in self.brokers.values() if node.up
-                      for op in node.manager.parked() if op.subject == subject)
-            return next((operation.snapshot() for operation in parked), None)
-        client, hash_sign, number = subject.partition("#")
-        if client in self.clients:
-            core = self.clients[client].core
-            return _call(core, number) if hash_sign else core.snapshot()
-        if (node := self.world.nodes.get(subject)) is not None:
-            return node.snapshot()
-        return next((node.threads.look(subject, node.manager.parked())
-                     for node in self.brokers.values()
-                     if node.up and subject in node.threads.requests), None)
-
-    def current(self, subject: str, attribute: str) -> Any:
-        """The value of one attribute now; None where the subject has no snapshot."""
-        snapshot = self.look(subject)
-        return None if snapshot is None else attribute_of(snapshot, attribute, subject)
-
-    def core(self, client: str) -> Any:
-        """The core of a client, by name."""
-        return self.clients[client].core
-
-    def isr_of(self, partition: TopicPartition) -> tuple[int, ...]:
-        """The in-sync replicas of a partition, as the metadata image has them."""
-        return self.image.partition(partition).isr
-
-    def log_end_on_disk(self, partition: TopicPartition, broker: int) -> int:
-        """Where the log of a replica ends; for a broker that is down, as its disk holds it."""
-        node = self.brokers[broker]
-        if node.up and partition in node.manager.partitions:
-            return node.manager.partitions[partition].log.log_end_offset
-        stored = self.stored(partition, broker)
-        return stored[-1].last_offset + 1 if stored else 0
-
-    def stored(self, partition: TopicPartition, broker: int) -> Batches:
-        """The batches of a replica as its disk holds them, also while its broker is down."""
-        disk, found = self.brokers[broker].disk.copy_of(f"{partition}/"), []
-        for name in disk.names(str(partition)):
-            if name.endswith(LOG):
-                records = FileRecords(disk, f"{partition}/{name}")
-                cut = records.recover()
-                found += records.snapshot()
-                if cut:
-                    break
-        return Batches(found, len(found))
-
-    def read(self, replica: str, offset: int) -> Iterator[RecordBatch]:
-        """The batches of a replica that is up, from an offset on."""
-        name, _, broker = replica.rpartition("@")
-        log = self.brokers[int(broker)].manager.partitions[TopicPartition.of(name)].log
-        return batches(log.read(offset, 1 << 30, log.log_end_offset).records)
-
-    def records(self, replica: str, offset: int) -> list[Record]:
-        """The records of a replica that is up, from an offset that it has to the end of its log."""
-        found, begin = [], offset
-        while stored := [*self.read(replica, offset)]:         # to the end of one segment
-            found += [one for batch in stored for one in batch.records() if one.offset >= begin]
-            offset = stored[-1].last_offset + 1
-        return found
-
-    def disk(self, broker: int) -> DiskSnapshot:
-        """The files of a broker and which of their pages are on its disk."""
-        return self.brokers[broker].disk_now().snapshot()
-
-    dump = staticmethod(dump)
-
-    def sent(self, request: str) -> dict[str, bytes]:
-        """{partition: batch} of a produce request that its broker has or its producer waits for."""
-        tokens = (node.threads.requests.get(request) for node in self.brokers.values() if node.up)
-        bodies = [token.request.body for token in tokens if token is not None]
-        found = [each for body in bodies if isinstance(body, ProduceRequest)
-                 for each in body.partitions] or [
-            (batch.partition, batch.data) for node in self.clients.values()
-            if isinstance(node.core, KafkaProducer)
-            for batch in node.core.accumulator.incomplete.values()
-            if batch.request == request and batch.data is not None]
-        return {str(partition): records.buffer for partition, records in found}
-
-    def found(self, replica: str, offset: int) -> tuple[LookupSnapshot, str, DumpSnapshot | None]:
-        """How a replica that is up finds an offset, in which file, and the batch it finds there."""
-        name, _, broker = replica.rpartition("@")
-        partition, node = TopicPartition.of(name), self.brokers[int(broker)]
-        lookup = look_up(node.manager.partitions[partition].log, offset)
-        file = segment_file(partition, lookup.segments[lookup.segment].base_offset, LOG)
-        at = lookup.found
-        return lookup, file, at and dump(node.disk.read(file, at.position, at.size),
-                                         name=f"the batch at byte {at.position} of {file}")
-
     # -- commands: topics and clients ---------------------------------------------------------
     def _do_create_topic(self, topic: str, partitions: int, replication_factor: int,
-                         configs: tuple) -> None:
-        registrations = place(self.setup.brokers, partitions, replication_factor, self._alive())
-        self._publish_topic(TopicImage(topic, registrations, TOPIC_CONFIG.parse(dict(configs))))
+                         configs: tuple, assignment: tuple = ()) -> None:
+        self.asked = self.admin.ask(CreateTopicsRequest((CreatableTopic(
+            topic, partitions, replication_factor, assignment,
+            tuple((name, config_text(one)) for name, one in configs)),)), "Admin.createTopics")
 
     def _do_create_partitions(self, topic: str, total_count: int) -> None:
-        """As ReplicationControlManager does: as many replicas as the first partition has."""
-        old = self.image.topics[topic]
-        had, factor = len(old.partitions), len(old.partitions[0].replicas)
-        added = place(self.setup.brokers, total_count - had, factor, self._alive(), had)
-        self._publish_topic(old._replace(partitions=old.partitions + added))
+        self.asked = self.admin.ask(CreatePartitionsRequest((
+            CreatePartitionsTopic(topic, total_count),)), "Admin.createPartitions")
 
-    def _alive(self) -> frozenset[int]:
-        return frozenset(id for id, node in self.brokers.items() if node.up)
+    def is_known(self) -> bool:
+        """True once every broker that serves and can be reached has what is committed now."""
+        offset = self.controller.core.last_committed_offset
+        return all(node.loader.last_applied_offset >= offset for node in self.brokers.values()
+                   if node.up and node.is_ready and not node.paused and self.reaches(node))
 
-    def _publish_topic(self, topic: TopicImage) -> None:
-        self.image = self.image.with_topic(topic)
-        self._publish_image()
-
-    def _publish_image(self) -> None:
-        for node in self.brokers.values():
-            if node.up and not node.paused:
-                node.apply_image(self.image)
+    def reaches(self, node: BrokerServer) -> bool:
+        """True where no link between a broker and the controller is cut."""
+        faults, one, other = self.world.network.faults, node.name, self.controller.name
+        return not any(isinstance(fault, Cut) for link in ((one, other), (other, one))
+                       for fault in faults.get(link, ()))
 
     def _do_producer(self, client_id: str, configs: tuple) -> None:
         name = dict(configs).get("partitioner.class")
@@ -309,7 +238,7 @@ class Run:
         self.brokers[broker].go_down("crashed")
 
     def _do_stop(self, broker: int) -> None:
-        self.brokers[broker].go_down("stopped")
+        self.brokers[broker].stop()
 
     def _do_power_loss(self, broker: int) -> None:
         self.brokers[broker].go_down("without power", powered=False)
@@ -334,8 +263,9 @@ class Run:
         self.brokers[broker].handler_delay_us = round(delay_ms * 1000)
 
     def _do_alter_client_quotas(self, client_id: str | None, quotas: tuple) -> None:
-        self.image = self.image.with_quotas(client_id, dict(quotas))
-        self._publish_image()
+        entry = AlterClientQuotasEntry((EntityData(CLIENT_ID, client_id),), quotas)
+        self.asked = self.admin.ask(AlterClientQuotasRequest((entry,)),
+                                    "Admin.alterClientQuotas")
 
     def _do_pause(self, broker: int) -> None:
         self.world.pause(self.brokers[broker])
@@ -345,10 +275,9 @@ class Run:
         node = self.brokers[broker]
         node.change_state("running")
         self.world.resume(node)
-        node.apply_image(self.image)
 
     def _do_restart(self, broker: int) -> None:
-        self.brokers[broker].restart(self.image)
+        self.brokers[broker].restart()
 
     def _do_slow(self, broker: int, fetch_ms: int) -> None:
         faults = self.world.network.faults
@@ -383,13 +312,10 @@ class Run:
         self.world.forget(message)
 
 
-def _calls(core: Any) -> list:
-    return core.records if isinstance(core, KafkaProducer) else core.polls
-
-
-def _call(core: Any, number: str) -> Any:
-    calls = _calls(core)
-    if not number.isdecimal() or not 1 <= int(number) <= len(calls):
+def config_text(value: Any) -> str | None:
+    """A config as it travels."""
+    if value is None:
         return None
-    one = calls[int(number) - 1]
-    return core.receipt(one) if isinstance(core, KafkaProducer) else core.call(one)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, (list, tuple)) else str(value)

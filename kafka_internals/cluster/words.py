@@ -10,6 +10,8 @@ from typing import Any
 from kafka_internals.common import TopicPartition, Wait
 from kafka_internals.sim.trace import Change, Event, Flight
 
+CONTROLLER = "100"                  # the node of the metadata quorum that has the vote
+METADATA_LOG = "__cluster_metadata-0"
 ATTRIBUTES = {
     "partition_counts": "number of partitions",
     "log_end_offset": "log end offset", "high_watermark": "high watermark", "state": "state",
@@ -19,18 +21,38 @@ ATTRIBUTES = {
     "in_flight": "batches in flight", "batch_state": "state",
     "available_bytes": "free bytes of buffer.memory", "sticky": "sticky partition",
     "waiting_threads": "calls that wait for memory", "next_sequence": "next sequence",
+    "leaders": "leader and epoch", "brokers": "standing and epoch of broker",
     "producer_id": "producer id", "producer_epoch": "producer epoch",
-    "next_producer_id": "next producer id",
+    "next_producer_id": "next producer id", "producer_id_blocks": "blocks of producer ids",
     "fetch_position": "fetch position", "paused": "paused partitions",
     "records": "records returned", "error": "error", "station": "station",
+    "claim_epoch": "epoch as active controller", "isr": "ISR", "maximal_isr": "maximal ISR",
+    "isr_state": "state of the ISR", "min_isr": "min.insync.replicas",
+    "elr": "eligible leader replicas", "last_known_elr": "last known eligible leaders",
+    "leader_recovery_state": "leader recovery state", "partition_epoch": "partition epoch",
+    "leader_epoch": "leader epoch", "leader_epoch_start_offset": "first offset of the epoch",
+    "replicas": "assigned replicas", "directories": "log directories of the replicas",
+    "epoch": "broker epoch", "broker_epoch": "broker epoch", "incarnation_id": "process id",
+    "in_controlled_shutdown": "in controlled shutdown", "log_dirs": "log directories",
+    "cordoned_log_dirs": "log directories that take no new partition",
+    "controlled_shutdown_offset": "metadata offset that lets it go",
+    "metadata_offset": "offset in the metadata log", "contact_ms": "last heartbeat (ms)",
+    "ready_to_unfence": "ready to serve", "request": "request in flight",
+    "last_committed_offset": "last committed offset", "next_write_offset": "next offset to write",
+    "leader_id": "leader", "parked": "fetches that wait",
+    "quotas": "quota", "configs": "setting", "features": "feature level", "topic": "topic id",
     "asked": "question", "answer": "answer"}
+ELSEWHERE = {("in_flight", "-lifecycle"): "request", ("topics", "controller-100"): "topic"}
 
 
 def place(subject: str) -> str:
     """Where a subject is, in words: "orders-0 on broker 1", "request 3 of producer-1"."""
     if "@" in subject:
         name, _, broker = subject.rpartition("@")
-        return f"{name} on broker {broker}"
+        if broker.startswith("controller-"):
+            return f"{name.replace('broker-', 'broker ')} as the controller knows it"
+        node = "the controller" if broker == CONTROLLER else f"broker {broker}"
+        return f"{'the metadata log' if name == METADATA_LOG else name} on {node}"
     for prefix, word in (("request-", "request"), ("parked-", "parked request")):
         if subject.startswith(prefix):
             client, _, number = subject[len(prefix):].rpartition(".")
@@ -38,12 +60,17 @@ def place(subject: str) -> str:
     client, hash_sign, number = subject.partition("#")
     if hash_sign:
         return f"{'poll' if client.startswith('consumer') else 'record'} {number} of {client}"
-    return subject.replace("broker-", "broker ")
+    if subject.endswith("-lifecycle"):
+        return f"the life of {subject.removesuffix('-lifecycle').replace('broker-', 'broker ')}"
+    return "the controller" if subject == f"controller-{CONTROLLER}" else \
+        subject.replace("broker-", "broker ")
 
 
-def attribute(name: str) -> str:
-    """An attribute in words; a key stands behind it."""
+def attribute(name: str, subject: str = "") -> str:
+    """An attribute of a subject in words; a key stands behind it."""
     field, _, key = name.partition(".")
+    field = next((word for (one, end), word in ELSEWHERE.items()
+                  if one == field and subject.endswith(end)), field)
     words = ATTRIBUTES.get(field, field.replace("_", " "))
     if field == "remote_log_end_offset":
         return f"{words} of broker {key}"
@@ -56,6 +83,8 @@ def value(given: Any) -> str:
     """A value as it is said: nothing, a word, a number or a short list."""
     if given is None:
         return "none"
+    if isinstance(given, bool):
+        return "yes" if given else "no"
     if isinstance(given, tuple) and not isinstance(given, TopicPartition):
         return ", ".join(map(str, given)) or "none"
     return "unknown" if given == -1 else str(given)
@@ -70,8 +99,31 @@ def change(one: Change) -> str:
         return f"{place(one.subject)} is answered: {one.new}"
     if field == "remote_log_end_offset":
         return f"{place(one.subject)}: broker {key} fetched at {one.new}"
-    said = f"{place(one.subject)}: {attribute(one.attribute)} "
+    if one.subject.endswith(f"@controller-{CONTROLLER}") and field in DECIDED:
+        return DECIDED[field](one.subject.rpartition("@")[0].replace("broker-", "broker "), one)
+    said = f"{place(one.subject)}: {attribute(one.attribute, one.subject)} "
     return said + (value(one.new) if one.old is None else f"{value(one.old)} to {value(one.new)}")
+
+
+def _leads(partition: str, one: Change) -> str:
+    who = f"broker {one.new} leads" if one.new >= 0 else "nobody leads"
+    before = "" if one.old in (None, -1) else f", after broker {one.old}"
+    return f"the controller decides that {who} {partition}{before}"
+
+
+def _heard(broker: str, one: Change) -> str:
+    if one.new is None:
+        return f"the controller waits for no heartbeat of {broker} any more"
+    return f"the controller hears a heartbeat of {broker}"
+
+
+DECIDED: dict[str, Callable[[str, Change], str]] = {        # what a controller does, as a sentence
+    "fenced": lambda broker, one: f"the controller {'' if one.new else 'un'}fences {broker}",
+    "in_controlled_shutdown": lambda broker, one: f"{broker} is about to stop" if one.new else
+    f"{broker} is not about to stop any more",
+    "epoch": lambda broker, one: f"{broker} is registered with broker epoch {one.new}"
+    if one.new is not None else f"{broker} is registered no more",
+    "leader": _leads, "contact_ms": _heard}
 
 
 HELD = {"idle handler": "an idle request handler of {who}",
@@ -148,7 +200,9 @@ def question(subject: str, name: str, current: Any) -> str:
     """The question that a click asks."""
     if name == "station":
         return f"Why is {place(subject)} in this place: {value(current)}?"
-    return f"Why is the {attribute(name)} {value(current)} ({place(subject)})?"
+    if isinstance(current, bool):
+        return f"Why is it {'' if current else 'not '}{attribute(name)} ({place(subject)})?"
+    return f"Why is the {attribute(name, subject)} {value(current)} ({place(subject)})?"
 
 
 def wait(one: Wait, current: Callable[[str, str], Any]) -> str:
@@ -181,4 +235,5 @@ def _number(one: Wait, has: Any) -> str:
         return f"broker {key} to fetch at {one.needs} ({seen})"
     if field == "isr":
         return f"the ISR to have {one.needs} members (it has {len(has)})"
-    return f"{attribute(one.of)} of {place(one.subject)} to reach {one.needs} ({value(has)} now)"
+    said = f"{attribute(one.of, one.subject)} of {place(one.subject)}"
+    return f"{said} to reach {one.needs} ({value(has)} now)"

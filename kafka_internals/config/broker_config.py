@@ -1,7 +1,6 @@
 """KafkaConfig: what can be set for the brokers, as far as replication goes (ReplicationConfigs)."""
 
 from kafka_internals.config.config_def import (
-    BOOLEAN,
     INT,
     LIST,
     LONG,
@@ -12,8 +11,6 @@ from kafka_internals.config.config_def import (
     Range,
     ValidString,
 )
-
-ELECTIONS, PLACES = "elections come", "racks come"
 
 # fmt: off
 BROKER_CONFIG = ConfigDef("broker", (
@@ -71,20 +68,9 @@ BROKER_CONFIG = ConfigDef("broker", (
               "a follower that was not caught up for so long leaves the in-sync set"),
     ConfigKey("num.replica.fetchers", INT, 1, Range.at_least(1),
               "fetcher threads to each broker that leads", later="more fetchers come"),
-    ConfigKey("default.replication.factor", INT, 1, None,
-              "replicas of a topic that asks for no number", later="automatic topics come"),
-    ConfigKey("min.insync.replicas", INT, 1, Range.at_least(1),
-              "for topics that do not set it", later="brokers' defaults for topics come"),
-    ConfigKey("unclean.leader.election.enable", BOOLEAN, False, None,
-              "for topics that do not set it", later=ELECTIONS),
-    ConfigKey("auto.leader.rebalance.enable", BOOLEAN, False, None,
-              "give leadership back to the preferred replicas", later=ELECTIONS,
-              kafka_default=True),
-    ConfigKey("leader.imbalance.check.interval.seconds", LONG, 300, Range.at_least(1),
-              "how often that is looked at", later=ELECTIONS),
     ConfigKey("replica.selector.class", STRING, None, None,
               "which replica a consumer reads from (KIP-392)"),
-    ConfigKey("broker.rack", STRING, None, None, "where the broker stands", later=PLACES),
+    ConfigKey("broker.rack", STRING, None, None, "where the broker stands"),
     ConfigKey("log.flush.interval.messages", LONG, LONG_MAX, Range.at_least(1),
               "force logs to disk after so many records", later="forced flushes come"),
     ConfigKey("log.flush.interval.ms", LONG, None, None,

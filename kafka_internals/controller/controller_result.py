@@ -4,15 +4,21 @@ Handlers decide and return records and a response; only replaying the records ch
 a controller that takes over from the log is where its predecessor was.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
 class Decided(NamedTuple):
-    """A record, and for "why?" the rule by which it is written and what was read for it."""
+    """A record, and for "why?" the rule by which it is written and what was read for it.
+
+    `of` has what single attributes were read from beside: {"isr": ((subject, attribute), ...)}.
+    """
 
     record: Any
     rule: str
     reads: tuple = ()
+    of: Mapping[str, tuple] = MappingProxyType({})
 
 
 class ControllerResult(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kafka_internals.common import NO_NODE, ZERO_UUID, TopicPartition
+from kafka_internals.common import ZERO_UUID, TopicPartition
 from kafka_internals.messages import metadata_records as m
 
 NOTHING = MappingProxyType({})
@@ -147,31 +147,3 @@ class MetadataImage(NamedTuple):
     def elr_enabled(self) -> bool:
         """True where the controller keeps eligible leader replicas (KIP-966)."""
         return self.features.get(ELR_VERSION, 0) > 0
-
-    def with_topic(self, topic: TopicImage) -> "MetadataImage":
-        """The next image, with one more topic, or with another state of one."""
-        return self._replace(topics={**self.topics, topic.name: topic},
-                             topic_names={**self.topic_names, topic.topic_id: topic.name})
-
-    def with_quotas(self, client_id: str | None,
-                    changes: Mapping[str, float | None]) -> "MetadataImage":
-        """The next image, with other quotas of one client.id; None removes a quota."""
-        entity = (m.EntityData(CLIENT_ID, client_id),)
-        altered = {**self.client_quotas.get(entity, {}), **changes}
-        kept = {name: bound for name, bound in altered.items() if bound is not None}
-        return self._replace(client_quotas={**self.client_quotas, entity: kept})
-
-
-def place(brokers: tuple[int, ...], partitions: int, replication_factor: int,
-          alive: frozenset[int], start: int = 0) -> tuple[PartitionRegistration, ...]:
-    """Partitions from number `start` on; p begins at the p-th broker, so that leadership is even.
-
-    Kafka's StripedReplicaPlacer begins at a random broker, also where partitions are added; this
-    one goes on in turn. In sync, and able to lead, are the replicas whose broker is up now.
-    """
-    registrations = []
-    for first in range(start, start + partitions):
-        replicas = tuple(brokers[(first + i) % len(brokers)] for i in range(replication_factor))
-        isr = tuple(broker for broker in replicas if broker in alive)
-        registrations.append(PartitionRegistration(replicas, isr, isr[0] if isr else NO_NODE, 0))
-    return tuple(registrations)

@@ -9,7 +9,7 @@ whose members have every committed record, and after that the last known leader,
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from kafka_internals.common import NO_NODE
+from kafka_internals.common import NO_NODE, hash_set_order
 from kafka_internals.controller.metadata_image import PartitionRegistration
 from kafka_internals.messages import metadata_records as m
 
@@ -21,14 +21,6 @@ class ElectionResult(NamedTuple):
 
     node: int
     unclean: bool = False
-
-
-def hash_set_order(brokers: Iterable[int]) -> tuple[int, ...]:
-    """The order of a java.util.HashSet, in which Kafka writes an ELR: by broker id, mostly."""
-    brokers, buckets = list(dict.fromkeys(brokers)), 16
-    while len(brokers) > buckets * 0.75:
-        buckets *= 2
-    return tuple(sorted(brokers, key=lambda broker: (broker ^ broker >> 16) & buckets - 1))
 
 
 def without(members: Iterable[int], *gone: int | None) -> tuple[int, ...]:

@@ -48,6 +48,9 @@ COMMIT_RULE = "what the quorum has committed"
 ANSWER_RULE = "the controller answers when its records are committed"
 
 
+NOBODY = NOTHING, {}, {}                # what is known of brokers by who is not active
+
+
 class RaftClient(Protocol):
     """The quorum's log, as its leader's state machine sees it; `log.log_end_offset` is its end."""
 
@@ -185,14 +188,16 @@ class QuorumController:
         if not decided:
             return []
         records, old = tuple([one.record for one in decided]), self._next_write_offset
-        last = self.raft.schedule_atomic_append(self.claim_epoch, records, now_ms, reads)
+        wrote = (self.name, "next_write_offset", old + len(records))
+        last = self.raft.schedule_atomic_append(self.claim_epoch, records, now_ms, (wrote,))
         effects: list = []
         for offset, one in enumerate(decided, last + 1 - len(records)):
             effects += self._replay(one, offset, self.claim_epoch)
         self._next_write_offset = last + 1
         self._uncommitted.append(_Stable(last, self.image, self.cluster.registered_at))
+        said = {one.subject: one.attribute for one in effects}      # the last of each
         effects.append(Changed(self.name, "next_write_offset", old, last + 1, decided[-1].rule,
-                               reads))
+                               (*reads, *said.items())))
         return effects
 
     def _replay(self, one: Decided, offset: int, epoch: int) -> list:
@@ -200,7 +205,9 @@ class QuorumController:
         delta.replay(one.record, offset, epoch)
         self.image = delta.apply()
         self.cluster.replay(one.record, offset)
-        return seen.image_changes(self.name, old, self.image, delta, one.rule, one.reads)
+        changes = seen.image_changes(self.name, old, self.image, delta, one.rule, one.reads)
+        return [change._replace(reads=change.reads + one.of.get(change.attribute, ()))
+                for change in changes] if one.of else changes
 
     def handle_commit(self, batch: Any, reads: tuple, now_ms: int) -> list:
         """Committed: whoever waits for it is answered; a standby folds it now."""
@@ -234,7 +241,7 @@ class QuorumController:
         effects = [Changed(self.name, "claim_epoch", -1, epoch, ACTIVE_RULE, reads),
                    Changed(self.name, "next_write_offset", -1, self._next_write_offset,
                            ACTIVE_RULE, reads)]
-        effects += self._soft_changes({}, ACTIVE_RULE, reads)
+        effects += self._soft_changes(NOBODY, ACTIVE_RULE, reads)
         if not self.image.features:
             effects += self._append(self._bootstrap_records(), now_ms, reads)
         return effects
@@ -286,25 +293,21 @@ class QuorumController:
         return self.periodic.next_deadline_ms()
 
     # -- what can be seen ---------------------------------------------------------------------
-    def _soft(self) -> dict[int, seen.SoftState]:
-        """What only the active controller knows of each broker."""
+    def _soft(self) -> tuple[Mapping, Mapping, Mapping]:
+        """What only the active controller knows of brokers, as it is at this moment."""
         heartbeats = self.cluster.heartbeats
         if heartbeats is None:
-            return {}
-        return {one.broker_id: seen.SoftState(
-            one.state, heartbeats.contact_ms.get((one.broker_id, self._epoch_of(one.broker_id))),
-            one.metadata_offset, one.controlled_shutdown_offset)
-            for one in heartbeats.brokers.values()}
+            return NOBODY
+        return self.image.brokers, dict(heartbeats.brokers), dict(heartbeats.contact_ms)
 
-    def _epoch_of(self, broker: int) -> int:
-        known = self.cluster.registration(broker)
-        return -1 if known is None else known.epoch
-
-    def _soft_changes(self, before: dict[int, seen.SoftState], rule: str, reads: tuple) -> list:
-        after = self._soft()
-        return [change for broker in sorted(before.keys() | after.keys())
-                for change in seen.diff(self.cluster.subject(broker), before.get(broker),
-                                   after.get(broker), rule, reads)]
+    def _soft_changes(self, before: tuple, rule: str, reads: tuple) -> list:
+        """What became of it since that moment."""
+        if (after := self._soft()) == before:
+            return []
+        old, new = seen.soft_states(*before), seen.soft_states(*after)
+        return [change for broker in sorted(old.keys() | new.keys())
+                for change in seen.diff(self.cluster.subject(broker), old.get(broker),
+                                        new.get(broker), rule, reads)]
 
     def snapshot(self) -> seen.QuorumControllerSnapshot:
         """Frozen; the same one until something changes."""
@@ -321,7 +324,8 @@ class QuorumController:
 
     def broker_snapshot(self, broker: int) -> seen.BrokerControlSnapshot | None:
         """One broker; None where it is not registered."""
-        known, soft = self.image.brokers.get(broker), self._soft().get(broker, seen.NO_SOFT_STATE)
+        known = self.image.brokers.get(broker)
+        soft = seen.soft_states(*self._soft()).get(broker, seen.NO_SOFT_STATE)
         if known is None:
             return None
         return seen.BrokerControlSnapshot(*known, *soft, self._broker_waits(broker, soft))

@@ -4,7 +4,7 @@ Subjects are "controller-100", "broker-2@controller-100" and "orders-0@controlle
 record changes is said by comparing two images where the record has touched them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Wait
@@ -54,6 +54,17 @@ BrokerControlSnapshot = NamedTuple("BrokerControlSnapshot", [
     *BrokerRegistration.__annotations__.items(), *SoftState.__annotations__.items(), _WAITS])
 PartitionControlSnapshot = NamedTuple("PartitionControlSnapshot", [
     *PartitionRegistration.__annotations__.items(), _WAITS])
+
+
+def soft_states(registered: Mapping[int, BrokerRegistration], heartbeats: Mapping[int, Any],
+                contact_ms: Mapping[tuple[int, int], int]) -> dict[int, SoftState]:
+    """By broker, from what is registered and what a BrokerHeartbeatManager has."""
+    def epoch(broker: int) -> int:
+        return registered[broker].epoch if broker in registered else -1
+
+    return {one.broker_id: SoftState(
+        one.state, contact_ms.get((one.broker_id, epoch(one.broker_id))), one.metadata_offset,
+        one.controlled_shutdown_offset) for one in heartbeats.values()}
 
 
 def diff(subject: str, old: Any, new: Any, rule: str, reads: tuple) -> list[Changed]:

@@ -104,14 +104,12 @@ class TopicControl:
         configs = self._configs(topic)
         parts = self._by_hand(topic) if topic.assignments else self._in_stripes(topic)
         topic_id = random_uuid(self._draw)
-        placed = reads + tuple((self._cluster.subject(broker), "fenced")
-                               for broker in dict.fromkeys(sum(parts, ())))
         records = [Decided(m.TopicRecord(topic.name, topic_id), CREATE_RULE, reads)]
         records += [Decided(one, CREATE_RULE, reads) for one in configs]
         records += [Decided(one, CLEAR_RULE, reads)
                     for one in self._configuration.clear_elr_records(configs)]
-        records += [Decided(self._record(topic_id, number, replicas), CREATE_RULE, placed)
-                    for number, replicas in enumerate(parts)]
+        records += [self._placed(self._record(topic_id, number, replicas), CREATE_RULE, reads,
+                                 bool(topic.assignments)) for number, replicas in enumerate(parts)]
         return records, CreatableTopicResult(topic.name, topic_id=topic_id,
                                              num_partitions=len(parts),
                                              replication_factor=len(parts[0]))
@@ -208,6 +206,16 @@ class TopicControl:
         dirs = tuple(self._cluster.registration(broker).default_dir for broker in replicas)
         return m.PartitionRecord(number, topic_id, replicas, isr, leader=isr[0], directories=dirs)
 
+    def _placed(self, record: m.PartitionRecord, rule: str, reads: tuple,
+                by_hand: bool) -> Decided:
+        """Who is in service is in sync, and the first of them leads; in stripes it is also placed
+        by that."""
+        fenced = tuple((self._cluster.subject(broker), "fenced") for broker in record.replicas)
+        if not by_hand:
+            return Decided(record, rule, reads + fenced)
+        first = record.replicas.index(record.leader) + 1
+        return Decided(record, rule, reads, {"isr": fenced, "leader": fenced[:first]})
+
     # -- more partitions ----------------------------------------------------------------------
     def create_partitions(self, request: CreatePartitionsRequest,
                           reads: tuple) -> ControllerResult:
@@ -220,7 +228,8 @@ class TopicControl:
             result = CreatePartitionsTopicResult(topic.name)
             try:
                 _ensure_named_once(topic.name, request)
-                records += [Decided(one, GROW_RULE, reads) for one in self._grow(topic)]
+                records += [self._placed(one, GROW_RULE, reads, topic.assignments is not None)
+                            for one in self._grow(topic)]
             except errors.ApiException as error:
                 result = result._replace(error=error.error_name, error_message=str(error))
             results.append(result)

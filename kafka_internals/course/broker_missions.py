@@ -63,7 +63,7 @@ def deepest_queue(cluster: Cluster) -> int:
             broker = cluster.trace.event(event).node
             depth[broker] += (new == QUEUE) - (old == QUEUE)
             most = max(most, depth[broker])
-        elif attribute == "state" and subject.startswith("broker-"):
+        elif attribute == "state" and subject.removeprefix("broker-").isdecimal():
             depth[subject] = 0                          # its queue dies with a broker
     return most
 

@@ -44,7 +44,8 @@ class Exercise(NamedTuple):
 
     `kind` is the type that a right answer has, `unit` what it counts, for the sentences. `ask`
     makes of an answer and a case's arguments what is judged (by default: calls it once), and
-    `accepts(case, given)` judges it (by default: it has to equal `right`).
+    `accepts(case, given)` judges it (by default: it has to equal `right`). Where a whole run asks
+    the answer, `ask` gives a Called: it bounds each call of the answer, and not the engine's.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Exercise(NamedTuple):
     praise: str
     ask: Callable[..., Any] = lambda answer, *args: answer(*args)
     accepts: Callable[[Case, Any], bool] = lambda case, given: given == case.right
+    bounds_itself: bool = False
 
 
 class Verdict:
@@ -98,7 +100,8 @@ def grade(answer: Callable, exercise: Exercise, rounds: int = ROUNDS) -> Verdict
                         f"{answer!r} cannot be called")
     cases = sorted(exercise.cases, key=lambda case: case.size)
     for number, case in enumerate(cases):
-        called = bounded(partial(exercise.ask, answer), case.args, rounds)
+        called = exercise.ask(answer, *case.args, rounds) if exercise.bounds_itself else \
+            bounded(partial(exercise.ask, answer), case.args, rounds)
         if number == 0 and called == Called("returned", None):
             return Verdict(None, f"Not attempted yet: {exercise.name}() gives None. It will be "
                                  f"asked {len(cases)} cases; write it, and run this cell again.")

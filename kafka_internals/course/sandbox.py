@@ -5,6 +5,7 @@ kept, so that "as Python" shows a program that makes the same run again. Mission
 each command and stay done, also when the panel is opened again, until somebody resets them.
 """
 
+from bisect import bisect
 from collections.abc import Callable
 from html import escape
 from typing import Any, NamedTuple
@@ -16,12 +17,13 @@ from kafka_internals.cluster.handles import Producer
 from kafka_internals.course import canonical
 from kafka_internals.course.panel import Field, Panel, button, choice, row
 from kafka_internals.viz.player import Player
+from kafka_internals.viz.quiet import CONTROL, heard
 
 BROKER = Field("broker", "broker", (1, 2, 3))
 WAIT = Field("ms", "then let pass", (("1 ms", 1), ("5 ms", 5), ("20 ms", 20), ("100 ms", 100),
                                      ("1 s", 1_000), ("10 s", 10_000)), 20)
 SHOWN = Field("film", "the film shows", ("what this did", "the whole run"))
-FILMED = 600                                # events, so that a click is answered in seconds
+FILMED = 600                                # events that are not quiet: a click takes seconds
 LOGS = {"log_start_offset", "log_end_offset", "high_watermark", "role"}
 DONE: dict[str, set[str]] = {}              # by the sandbox's name: missions of this session
 
@@ -147,7 +149,7 @@ class Sandbox(Panel):
         try:
             for line in [*_statements(code), f"cluster.run(ms={values['ms']})"]:
                 self._do(line)
-            self.says(f"{act.label}: {began:,.1f} to {self.cluster.now_ms:,.1f} ms."
+            self.says(f"{act.label}: {max(0.0, began):,.1f} to {self.cluster.now_ms:,.1f} ms."
                       f"{self._left_out(since)}")
         finally:
             if len(self.lines) > done:
@@ -167,26 +169,27 @@ class Sandbox(Panel):
     # -- what is shown ------------------------------------------------------------------------
     def _data(self) -> dict:
         whole = self._fields.get("film") and self._fields["film"].value == SHOWN.options[1]
-        first, last = self._window(self.cluster.began if whole else self._since)
+        scene = self.cluster.began
+        first, last = self._window(scene if whole else max(scene, self._since))
         return self._view.data(self.cluster, *self._subjects, since=first, upto=last)
 
     def _window(self, since: int) -> tuple[int, int]:
         """The events to film: the last ones or, where these are idle, those around the last that
         changed a log or a broker's life; or else what a client knows of a topic."""
-        last = self.cluster.event
-        first = max(since, last - FILMED)
+        last, told_of = self.cluster.event, [since, *heard(self.cluster.trace, since)]
+        first = told_of[max(0, len(told_of) - 1 - FILMED)]
         for tells in (_tells_of_logs, _tells_of_topics):
             told = next((event for event, subject, attribute, *_ in
                          reversed(self.cluster.trace.changes) if tells(subject, attribute)), 0)
             if told >= first:
                 return first, last
             if told > since:
-                first = max(since, told - FILMED // 2)
-                return first, first + FILMED
+                at = max(0, bisect(told_of, told) - 1 - FILMED // 2)
+                return told_of[at], told_of[min(at + FILMED, len(told_of) - 1)]
         return first, last
 
     def _left_out(self, since: int) -> str:
-        events, (_, last) = self.cluster.event - since, self._window(since)
+        events, (_, last) = len(heard(self.cluster.trace, since)), self._window(since)
         if events <= FILMED:
             return ""
         if last == self.cluster.event:
@@ -239,7 +242,9 @@ class Sandbox(Panel):
 
 
 def _tells_of_logs(subject: str, attribute: str) -> bool:
-    return attribute in LOGS or (attribute == "state" and subject.startswith("broker-"))
+    if attribute == "state":
+        return subject.removeprefix("broker-").isdecimal()
+    return attribute in LOGS and not CONTROL.match(subject)
 
 
 def _tells_of_topics(_: str, attribute: str) -> bool:

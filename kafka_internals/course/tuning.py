@@ -91,7 +91,7 @@ def lab_cluster(codec: CodecCost = NOT_PACKED, seed: int = 7) -> Cluster:
     each_us = LAB_COST.validate_us_per_kib + codec.unpack_us_per_kib
     cost = LAB_COST._replace(validate_us_per_kib=each_us * 100 // codec.percent)
     cluster = Cluster(brokers=3, seed=seed, cost=cost, configs=ONE_THREAD)
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     return cluster
 
 

@@ -31,4 +31,4 @@ class AllocateProducerIdsResponse(NamedTuple):
 
     def __str__(self) -> str:
         return self.error if self.block is None else \
-            f"producer ids {self.block.first} to {self.block.after_last - 1}"
+            f"producer ids {self.block}"

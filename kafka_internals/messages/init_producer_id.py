@@ -37,6 +37,9 @@ class ProducerIdsBlock(NamedTuple):
         """The number behind the block."""
         return self.first + self.size
 
+    def __str__(self) -> str:
+        return f"{self.first} to {self.after_last - 1}"
+
 
 class InitProducerIdRequest(NamedTuple):
     """`transactional_id` is None for a producer that is only idempotent; -1 asks for a new id."""

@@ -129,7 +129,7 @@ class FetchHandler:
 
     def next_deadline_ms(self) -> int | None:
         """When the next one has waited long enough."""
-        return min([one.deadline_ms for one in self._parked], default=None)
+        return min([one.deadline_ms for one in self._parked]) if self._parked else None
 
     def waits(self) -> tuple[Wait, ...]:
         """Those who wait do so for the next record."""

@@ -197,12 +197,13 @@ class KafkaRaftClient:
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        leader = self.fetches.leader
-        drain_at_ms = None if leader is None else leader.accumulator.drain_at_ms
-        due = [None if drain_at_ms is None else drain_at_ms - START_MS,
-               self.fetches.next_deadline_ms(),
-               None if self.fetcher is None else self.fetcher.due_ms]
-        return min([one for one in due if one is not None], default=None)
+        if self.fetcher is not None:
+            return self.fetcher.due_ms                       # nobody fetches from an observer
+        leader, due_ms = self.fetches.leader, self.fetches.next_deadline_ms()
+        if leader is None or (drain_at_ms := leader.accumulator.drain_at_ms) is None:
+            return due_ms
+        at_ms = drain_at_ms - START_MS
+        return at_ms if due_ms is None else min(at_ms, due_ms)
 
     def snapshot(self) -> RaftSnapshot:
         """Frozen; made anew only after a change."""

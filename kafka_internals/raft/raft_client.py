@@ -6,11 +6,12 @@ was committed before (KIP-595).
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from kafka_internals.messages.kraft_control_records import read_control_record
 from kafka_internals.messages.metadata_record_serde import decode
-from kafka_internals.record_batch import batches
+from kafka_internals.record_batch import RecordBatch, batches
 
 
 class LeaderAndEpoch(NamedTuple):
@@ -46,9 +47,14 @@ class Listener(Protocol):
 
 def read_batches(stored: bytes) -> Iterator[Batch]:
     """What stored batches say. MetadataParseException, InvalidRecordException for damaged ones."""
-    for batch in batches(stored):
-        header, is_control = batch.header, batch.header.is_control
-        said = tuple([read_control_record(one) if is_control else decode(one.value)
-                      for one in batch.records()])
-        yield Batch(header.base_offset, header.partition_leader_epoch, header.max_timestamp,
-                    header.last_offset, () if is_control else said, said if is_control else ())
+    return map(_read, batches(stored))
+
+
+@lru_cache(1_000)
+def _read(batch: RecordBatch) -> Batch:
+    """One batch; every node of a quorum reads the same ones."""
+    header, is_control = batch.header, batch.header.is_control
+    said = tuple([read_control_record(one) if is_control else decode(one.value)
+                  for one in batch.records()])
+    return Batch(header.base_offset, header.partition_leader_epoch, header.max_timestamp,
+                 header.last_offset, () if is_control else said, said if is_control else ())

@@ -9,12 +9,15 @@ care for the answer any more (KIP-497).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kafka_internals.common import Changed, Send, TopicPartition
-from kafka_internals.messages import Request, Response
+from kafka_internals.common import TopicPartition
+from kafka_internals.messages import Response
 from kafka_internals.messages.alter_partition import (
     AlterPartitionData,
     AlterPartitionPartitionResponse,
     AlterPartitionRequest,
+)
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
 )
 
 RULE = "AlterPartition: only the controller changes an ISR, one request at a time (KIP-497)"
@@ -30,15 +33,12 @@ class AlterPartitionItem(NamedTuple):
 
 
 class AlterPartitionManager:
-    """`controller()` is the node to ask, None while nobody knows one."""
+    """`channel` carries its requests, and nothing else."""
 
     def __init__(self, broker: int, broker_epoch: Callable[[], int],
-                 controller: Callable[[], int | None],
-                 next_correlation_id: Callable[[], int]) -> None:
-        self.broker, self._broker_epoch, self._controller = broker, broker_epoch, controller
-        self._next_correlation_id = next_correlation_id
+                 channel: NodeToControllerChannelManager) -> None:
+        self.broker, self._broker_epoch, self.channel = broker, broker_epoch, channel
         self._unsent: dict[TopicPartition, AlterPartitionItem] = {}
-        self._in_flight: Request | None = None
         self._retry_ms: int | None = None
 
     def submit(self, item: AlterPartitionItem, now_ms: int) -> list:
@@ -52,47 +52,38 @@ class AlterPartitionManager:
 
     def _propagate(self, now_ms: int) -> list:
         """Send everything that waits, unless a request is in flight."""
-        if not self._unsent or self._in_flight is not None or self._retry_ms is not None:
-            return []
-        if (controller := self._controller()) is None:
-            self._retry_ms = now_ms + RETRY_BACKOFF_MS
+        if not self._unsent or not self.channel.is_free or self._retry_ms is not None:
             return []
         items = self._unsent.values()
         body = AlterPartitionRequest(self.broker, self._broker_epoch(),
                                      tuple(item.data for item in items))
-        request = self._in_flight = Request.of(f"broker-{self.broker}-alter-partition",
-                                               self._next_correlation_id(), body)
         reads = dict.fromkeys(read for item in items for read in item.reads)
-        return [Changed(request.id, "asked", None, str(body), RULE, tuple(reads)),
-                Send(controller, request)]
+        return self.channel.send_request(body, RULE, tuple(reads), now_ms)
 
     def handle(self, response: Response, now_ms: int) -> list:
         """The controller has answered. What its answer leaves out is asked for again."""
-        if self._in_flight is None or response.request_id != self._in_flight.id:
+        if (request := self.channel.handle(response, now_ms)) is None:
             return []
-        sent, self._in_flight = self._in_flight.body, None
         if response.body.error != "NONE":
-            return self.retry_later(now_ms)
+            self._retry_ms = now_ms + RETRY_BACKOFF_MS
+            return []
         answers = {one.partition: one for one in response.body.partitions}
         effects, read = [], ((response.request_id, "answer"),)
-        for data in sent.partitions:
+        for data in request.body.partitions:
             if data.partition in answers:
                 item = self._unsent.pop(data.partition)
                 effects += item.answered(answers[data.partition], read, now_ms)
         return effects + self._propagate(now_ms)
 
-    def retry_later(self, now_ms: int) -> list:
-        """Nobody answered, or not this time: the controller may be another one by then."""
-        self._in_flight, self._retry_ms = None, now_ms + RETRY_BACKOFF_MS
-        return []
-
     def tick(self, now_ms: int) -> list:
         """Ask again when it is time."""
+        effects = self.channel.tick(now_ms)
         if self._retry_ms is None or now_ms < self._retry_ms:
-            return []
+            return effects
         self._retry_ms = None
-        return self._propagate(now_ms)
+        return effects + self._propagate(now_ms)
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        return self._retry_ms
+        return min((at for at in (self._retry_ms, self.channel.next_deadline_ms())
+                    if at is not None), default=None)

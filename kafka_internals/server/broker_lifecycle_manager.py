@@ -8,18 +8,21 @@ to stop, it asks the controller to move its leaders first, and goes when it is t
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from kafka_internals.common import Changed, Send, Wait
+from kafka_internals.common import Changed, TopicPartition, Wait, replica_name
 from kafka_internals.errors import IllegalStateException
-from kafka_internals.messages import Request, Response
+from kafka_internals.messages import Response
 from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
 from kafka_internals.messages.broker_registration import (
     BrokerRegistrationRequest,
     BrokerRegistrationResponse,
 )
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
+)
 
 NOT_RUNNING, STARTING, RECOVERY, RUNNING = "NOT_RUNNING", "STARTING", "RECOVERY", "RUNNING"
 PENDING_CONTROLLED_SHUTDOWN, SHUTTING_DOWN = "PENDING_CONTROLLED_SHUTDOWN", "SHUTTING_DOWN"
-START, CAUGHT_UP, UNFENCED = "start", "has caught up", "is unfenced"
+START, CAUGHT_UP, UNFENCED = "starts", "has caught up", "is unfenced"
 BEGIN_SHUTDOWN, MAY_GO = "begin controlled shutdown", "is told to shut down"
 SHUT_DOWN, NOT_REGISTERED = "shut down", "could not register in time"
 
@@ -41,7 +44,8 @@ TRANSITIONS = {                                  # BrokerState; an absent pair i
     (PENDING_CONTROLLED_SHUTDOWN, SHUT_DOWN):      SHUTTING_DOWN,
 }
 # fmt: on
-CATCHING_UP_MS, FIRST_SHUTDOWN_RETRY_MS, RECONNECT_MS = 10, 50, 50
+METADATA_LOG = TopicPartition("__cluster_metadata", 0)
+CATCHING_UP_MS, FIRST_SHUTDOWN_RETRY_MS = 10, 50
 RULE = "a broker registers, and then tells the controller again and again that it is alive"
 STATE_RULE = "the life of a broker (KIP-631)"
 
@@ -68,16 +72,17 @@ class BrokerLifecycleManager:
                  controller: Callable[[], int | None], metadata_offset: Callable[[], int],
                  next_correlation_id: Callable[[], int]) -> None:
         self.broker, self._registration = registration.broker_id, registration
-        self._config, self._controller = config, controller
-        self._metadata_offset, self._next_correlation_id = metadata_offset, next_correlation_id
+        self._config, self._metadata_offset = config, metadata_offset
         self.subject = f"broker-{self.broker}-lifecycle"
+        self._channel = NodeToControllerChannelManager(
+            self.subject, controller, next_correlation_id,
+            config["broker.session.timeout.ms"] // 2)
         self.state, self.broker_epoch = NOT_RUNNING, -1
         self.ready_to_unfence = False
         self._asked_to_go = False                        # and has had an answer to that
-        self._in_flight: Request | None = None
-        self._sent_ms = 0
         self._immediately = False                        # when what is in flight is answered
         self._due_ms: int | None = None
+        self._set_off_by: tuple = ()                     # what the next request follows
         self._register_by_ms: int | None = None
 
     # -- what it is told ----------------------------------------------------------------------
@@ -86,12 +91,12 @@ class BrokerLifecycleManager:
         self._register_by_ms = now_ms + self._config["initial.broker.registration.timeout.ms"]
         return self._move(START, ()) + self._communicate(now_ms)
 
-    def set_ready_to_unfence(self, now_ms: int) -> list:
+    def set_ready_to_unfence(self, now_ms: int, reads: tuple = ()) -> list:
         """Logs are recovered and the first image is published: the broker can serve."""
         if self.ready_to_unfence:
             return []
         self.ready_to_unfence = True
-        return [Changed(self.subject, "ready_to_unfence", False, True, STATE_RULE)] \
+        return [Changed(self.subject, "ready_to_unfence", False, True, STATE_RULE, reads)] \
             + self._communicate(now_ms)
 
     def begin_controlled_shutdown(self, now_ms: int) -> list:
@@ -110,20 +115,30 @@ class BrokerLifecycleManager:
     def _communicate(self, now_ms: int) -> list:
         """Ask now, or as soon as the request in flight is answered."""
         self._due_ms = None
-        if self._in_flight is not None:
+        if not self._channel.is_free:
             self._immediately = True
             return []
-        if (controller := self._controller()) is None:
-            self._due_ms = now_ms + RECONNECT_MS
-            return []
         body = self._registration if self.broker_epoch < 0 else self._heartbeat()
-        request = self._in_flight = Request.of(self.subject, self._next_correlation_id(), body)
-        self._sent_ms = now_ms
         reads = tuple((self.subject, name) for name in ("state", "broker_epoch",
                                                         "ready_to_unfence"))
-        return [Changed(request.id, "asked", None, str(body), RULE, reads),
-                Changed(self.subject, "in_flight", None, request.id, RULE),
-                Send(controller, request)]
+        if self.broker_epoch >= 0:
+            reads += ((replica_name(METADATA_LOG, self.broker), "high_watermark",
+                       body.current_metadata_offset + 1),)
+        return self._noting(self._channel.send_request, body, RULE, reads + self._set_off_by,
+                            now_ms)
+
+    def _noting(self, act: Callable[..., list | None], *args: Any) -> list:
+        """Let the channel act, and say what is in flight by then."""
+        old = self._in_flight
+        effects = act(*args) or []
+        if self._in_flight != old:
+            effects.append(Changed(self.subject, "in_flight", old, self._in_flight, RULE,
+                                   ((self._in_flight or old, "asked"),)))
+        return effects
+
+    @property
+    def _in_flight(self) -> str | None:
+        return self._channel.in_flight and self._channel.in_flight.id
 
     def _heartbeat(self) -> BrokerHeartbeatRequest:
         return BrokerHeartbeatRequest(
@@ -137,29 +152,24 @@ class BrokerLifecycleManager:
 
     def handle(self, response: Response, now_ms: int) -> list:
         """The controller has answered. What answers nothing that is in flight is let go."""
-        if self._in_flight is None or response.request_id != self._in_flight.id:
-            return []
-        effects, body = self._landed(), response.body
-        if self.state == SHUTTING_DOWN:
+        old, read = self._in_flight, ((response.request_id, "answer"),)
+        is_answer = self._channel.handle(response, now_ms) is not None
+        effects = [] if self._in_flight == old else [
+            Changed(self.subject, "in_flight", old, None, RULE, read)]
+        if self.state == SHUTTING_DOWN or not is_answer:
             return effects
-        if body.error == "NOT_CONTROLLER":               # ask whoever is
-            self._due_ms = now_ms + RECONNECT_MS
-        elif body.error != "NONE":
+        self._set_off_by = read
+        if (body := response.body).error != "NONE":
             self._immediately = False
             self._next_in(self._config["broker.heartbeat.interval.ms"], now_ms)
         elif type(body) is BrokerRegistrationResponse:
             effects.append(Changed(self.subject, "broker_epoch", self.broker_epoch,
-                                   body.broker_epoch, RULE, ((response.request_id, "answer"),)))
+                                   body.broker_epoch, RULE, read))
             self.broker_epoch, self._register_by_ms = body.broker_epoch, None
             self._next_in(0, now_ms)
         else:
-            effects += self._heard(body, ((response.request_id, "answer"),), now_ms)
+            effects += self._heard(body, read, now_ms)
         return effects + self.tick(now_ms)
-
-    def _landed(self) -> list:
-        """Nothing is in flight any more."""
-        old, self._in_flight = self._in_flight, None
-        return [Changed(self.subject, "in_flight", old.id, None, RULE)]
 
     def _heard(self, body: Any, reads: tuple, now_ms: int) -> list:
         """What the controller makes of the broker, in each of its states."""
@@ -178,29 +188,21 @@ class BrokerLifecycleManager:
         return effects
 
     def disconnected(self, now_ms: int) -> list:
-        """The connection to the controller is lost: ask again, whoever it is by then."""
-        if self._in_flight is None:
-            return []
-        effects = self._landed()
-        self._due_ms = now_ms + RECONNECT_MS
-        return effects
+        """The connection to the controller is lost."""
+        return self._noting(self._channel.disconnected, now_ms)
 
     # -- time ---------------------------------------------------------------------------------
-    def _gives_up_ms(self) -> int | None:
-        if self._in_flight is None:
-            return None
-        return self._sent_ms + self._config["broker.session.timeout.ms"] // 2
-
     def tick(self, now_ms: int) -> list:
         """Ask when it is time; give up what was never answered, and a start that fails."""
         if self.state == SHUTTING_DOWN:
             return []
         if self._register_by_ms is not None and now_ms >= self._register_by_ms:
             return self._move(NOT_REGISTERED, ())
-        effects: list = []
-        if (gives_up_ms := self._gives_up_ms()) is not None and now_ms >= gives_up_ms:
-            effects = self._landed()
+        late, asks = self._in_flight, not self._channel.is_free
+        effects = self._noting(self._channel.tick, now_ms)
+        if asks and self._channel.is_free:               # it was given up
             self._immediately = False
+            self._set_off_by = ((late, "asked"),) if late else ()
             self._next_in(self._config["broker.heartbeat.interval.ms"], now_ms)
         if self._due_ms is not None and now_ms >= self._due_ms:
             effects += self._communicate(now_ms)
@@ -210,8 +212,8 @@ class BrokerLifecycleManager:
         """When `tick` has something to do."""
         if self.state == SHUTTING_DOWN:
             return None
-        return min((at for at in (self._due_ms, self._gives_up_ms(), self._register_by_ms)
-                    if at is not None), default=None)
+        return min((at for at in (self._due_ms, self._channel.next_deadline_ms(),
+                                  self._register_by_ms) if at is not None), default=None)
 
     # -- what can be seen ---------------------------------------------------------------------
     def _move(self, event: str, reads: tuple) -> list:
@@ -224,8 +226,8 @@ class BrokerLifecycleManager:
 
     def snapshot(self) -> BrokerLifecycleSnapshot:
         """Frozen."""
-        in_flight = self._in_flight and self._in_flight.id
+        in_flight = self._in_flight
         waits = () if in_flight is None else (Wait("in_flight", in_flight, "answer", None,
-                                                   self._gives_up_ms()),)
+                                                   self._channel.next_deadline_ms()),)
         return BrokerLifecycleSnapshot(self.broker, self.state, self.broker_epoch,
                                        self.ready_to_unfence, in_flight, waits)

@@ -79,6 +79,10 @@ class DelayedFetch(DelayedOperation):
                      for asked, p in self._asked()
                      if self._end_of(p) != asked.fetch_offset)
 
+    def parked_by(self) -> tuple:
+        """Its replicas are here; a follower is parked by a leader only."""
+        return tuple((p.subject, "role") for _, p in self._asked())
+
     def waits(self) -> tuple[Wait, ...]:
         """One partition's end that grows, past the offset asked for, may be enough."""
         return tuple(Wait("state", p.subject, p.readable_attribute(self._by_replica),

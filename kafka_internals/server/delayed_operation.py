@@ -60,6 +60,10 @@ class DelayedOperation:
         """What the condition was read from, for "why?"."""
         return ()
 
+    def parked_by(self) -> tuple:
+        """What it was parked for beside the question, for "why?"."""
+        return ()
+
     def waits(self) -> tuple[Wait, ...]:
         """What is still missing."""
         return ()
@@ -93,7 +97,7 @@ class DelayedOperationPurgatory:
             self._watchers.setdefault(key, []).append(operation)
         self._ticket += 1
         heappush(self._deadlines, (operation.deadline_ms, self._ticket, operation))
-        return [operation.take("must wait", operation.request.reads())]
+        return [operation.take("must wait", operation.request.reads() + operation.parked_by())]
 
     def check_and_complete(self, key: Hashable, now_ms: int) -> list:
         """Something about `key` changed: complete every operation whose condition holds now."""

@@ -54,6 +54,10 @@ class DelayedProduce(DelayedOperation):
         """The marks, each as the change that first was enough."""
         return tuple((p.subject, "high_watermark", end) for p, end in self._met)
 
+    def parked_by(self) -> tuple:
+        """Its batches are in the log, and the marks are not there yet."""
+        return tuple((p.subject, "log_end_offset", end) for p, end in self._waiting.values())
+
     def waits(self) -> tuple[Wait, ...]:
         """The marks that are still too low."""
         return tuple(Wait("state", p.subject, "high_watermark", end, self.deadline_ms)

@@ -4,11 +4,15 @@ What every answer shares is here: its place in the chain of "why?", quotas, fetc
 hint who leads for a client that was wrong about it (KIP-951).
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka_internals.common import Changed, Reply, TopicPartition, broker_name
-from kafka_internals.errors import ApiException, InvalidRequestException
+from kafka_internals.errors import (
+    ApiException,
+    CoordinatorLoadInProgressException,
+    InvalidRequestException,
+)
 from kafka_internals.messages import LeaderIdAndEpoch, Request
 from kafka_internals.messages.delete_records import (
     DeleteRecordsPartitionResult,
@@ -35,25 +39,35 @@ from kafka_internals.server.client_quota_manager import QUOTA_RULE, QuotaManager
 from kafka_internals.server.delayed_delete_records import RULE as DELETE_RULE
 from kafka_internals.server.delayed_delete_records import DelayedDeleteRecords
 from kafka_internals.server.fetch_session import FetchManager
+from kafka_internals.server.producer_id_manager import RULE as IDS_RULE
 from kafka_internals.server.producer_id_manager import ProducerIdManager
 
-IDS_RULE = "no producer id is given twice: a broker has blocks of 1,000 for its own (KIP-730)"
 OFFSETS_RULE = "latest = high watermark, earliest = log start"
 EPOCH_RULE = "a leader says where a leader epoch ends in its log (KIP-279)"
 SESSION_EVICTION_MS = 120_000
+WHY_REFUSED = {"NOT_ENOUGH_REPLICAS": ("role", "isr"), "NOT_LEADER_OR_FOLLOWER": ("role",),
+               "FENCED_LEADER_EPOCH": ("role", "leader_epoch"),
+               "UNKNOWN_LEADER_EPOCH": ("role", "leader_epoch")}
 HINTS = {FetchResponse: ("NOT_LEADER_OR_FOLLOWER", "FENCED_LEADER_EPOCH"),
          ProduceResponse: ("NOT_LEADER_OR_FOLLOWER",)}
+
+
+def why_refused(partitions: Mapping[TopicPartition, Any], results: Iterable[Any]) -> tuple:
+    """What the replicas that are here refused by, for "why?"."""
+    return tuple((partitions[one.partition].subject, attribute) for one in results
+                 if one.partition in partitions
+                 for attribute in WHY_REFUSED.get(one.error, ()))
 
 
 class KafkaApis:
     """Requests of one broker; `manager` is its ReplicaManager."""
 
-    def __init__(self, manager: Any, config: Any, request_producer_ids: Callable[[], Any]) -> None:
+    def __init__(self, manager: Any, config: Any, producer_ids: ProducerIdManager | None) -> None:
         self._manager = manager
         self.sessions = FetchManager(config["max.incremental.fetch.session.cache.slots"],
                                      SESSION_EVICTION_MS)
         self.quotas = QuotaManagers(config)
-        self.producer_ids = ProducerIdManager(request_producer_ids)
+        self._producer_ids = producer_ids
         self._handlers = {
             ProduceRequest: manager.append_records, FetchRequest: manager.fetch_messages,
             DeleteRecordsRequest: self._delete_records, MetadataRequest: self._metadata,
@@ -106,28 +120,26 @@ class KafkaApis:
                 unknown.append(name)
                 continue
             for number, one in enumerate(image.topics[name].partitions):
+                reads += ((broker, f"leaders.{name}-{number}"),)
                 error = "NONE" if one.leader >= 0 else "LEADER_NOT_AVAILABLE"
                 known.append(PartitionMetadata(TopicPartition(name, number), one.leader,
                                                one.leader_epoch, error))
-        body = request.body.response(tuple(image.brokers), tuple(known), tuple(unknown))
+        alive = self._manager.metadata.alive_brokers()
+        body = request.body.response(alive, tuple(known), tuple(unknown))
         return self.answer(request, body, "the broker's metadata image", reads, now_ms)
 
     def _init_producer_id(self, request: Request, now_ms: int) -> list:
         """A number for a producer that has no transactional id; what it had before is not asked."""
-        body, ids, subject = request.body, self.producer_ids, broker_name(self._manager.broker)
-        old, error, given = ids.next_producer_id, "NONE", NO_PRODUCER
-        try:
-            if (body.producer_id < 0) != (body.producer_epoch < 0):
-                raise InvalidRequestException(
-                    f"producer id {body.producer_id} with epoch {body.producer_epoch}: give both, "
-                    f"or -1 for both")
-            given = ProducerIdAndEpoch(ids.generate_producer_id(), 0)
-        except ApiException as refused:
-            error = refused.error_name
-        changed = [] if ids.next_producer_id == old else [Changed(
-            subject, "next_producer_id", old, ids.next_producer_id, IDS_RULE, request.reads())]
-        reads = ((subject, "next_producer_id"),) if given.is_valid else ()
-        return changed + self.answer(request, body.response(error, given), IDS_RULE, reads, now_ms)
+        body, effects, given, reads = request.body, [], NO_PRODUCER, ()
+        if (body.producer_id < 0) != (body.producer_epoch < 0):
+            error = InvalidRequestException.error_name
+        else:
+            number, effects = self._producer_ids.generate_producer_id(request.reads(), now_ms)
+            error = CoordinatorLoadInProgressException.error_name if number is None else "NONE"
+            if number is not None:
+                given = ProducerIdAndEpoch(number, 0)
+                reads = ((broker_name(self._manager.broker), "next_producer_id"),)
+        return effects + self.answer(request, body.response(error, given), IDS_RULE, reads, now_ms)
 
     def _list_offsets(self, request: Request, now_ms: int) -> list:
         found, reads, body = [], [], request.body
@@ -141,6 +153,7 @@ class KafkaApis:
                 continue
             found.append(ListOffsetsPartitionResponse(asked.partition, "NONE", one.offset,
                                                       one.timestamp, one.leader_epoch))
+            reads.append((partition.subject, "role"))
             if asked.timestamp != EARLIEST_TIMESTAMP:
                 reads.append((partition.subject,
                               partition.readable_attribute(body.replica_id >= 0)))

@@ -21,6 +21,12 @@ class KRaftMetadataCache:
         brokers = () if self.image is None else self.image.brokers
         return brokers.get(broker) if isinstance(brokers, Mapping) else None
 
+    def alive_brokers(self) -> tuple[int, ...]:
+        """Those that are registered and not fenced: what clients are told of."""
+        brokers = self.image.brokers
+        return tuple(one for one in brokers
+                     if not isinstance(brokers, Mapping) or not brokers[one].fenced)
+
     def alive_broker_epoch(self, broker: int) -> int | None:
         """The epoch of a broker that is registered and not fenced."""
         known = self.broker(broker)

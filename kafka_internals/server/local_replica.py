@@ -116,7 +116,7 @@ class LocalReplica:
 
     def _ensure_readable(self, current_leader_epoch: int | None, by_replica: bool) -> None:
         """Only a leader serves replicas; a follower serves consumers, too (KIP-392)."""
-        if by_replica or isinstance(self.role, Leaderless) and not self.role.serves:
+        if by_replica:
             self.ensure_leader(current_leader_epoch)
         self._ensure_epoch(current_leader_epoch)
 
@@ -155,7 +155,7 @@ class LocalReplica:
 
         Errors: OffsetOutOfRangeException where this log knows nothing of that epoch.
         """
-        if last_fetched_epoch == UNDEFINED or self.rules.truncation in ("hw", "kip-101"):
+        if last_fetched_epoch == UNDEFINED or not self.rules.fetches_diverge:
             return None
         epoch, end = self.end_offset_for(last_fetched_epoch)
         if end == UNDEFINED or epoch == UNDEFINED:

@@ -10,7 +10,14 @@ over the mark that a fetch response carries, never beyond its own log end.
 from collections.abc import Callable
 from typing import Any
 
-from kafka_internals.common import START_MS, ZERO_UUID, Changed, TopicPartition
+from kafka_internals.common import (
+    START_MS,
+    ZERO_UUID,
+    Changed,
+    TopicPartition,
+    broker_name,
+    hash_set_order,
+)
 from kafka_internals.errors import (
     NotEnoughReplicasAfterAppendException,
     NotEnoughReplicasException,
@@ -63,13 +70,9 @@ class Partition(LocalReplica):
         self._alter_partition_manager = alter_partition_manager
 
     # -- roles --------------------------------------------------------------------------------
-    def begin(self, leads_again: bool, checkpointed: int, reads: tuple,
-              now_ms: int = 0) -> list[Changed]:
-        """Take the role that the image gives; a restarted leader must not lead its old epoch."""
-        if self.registration.leader == self.broker and not leads_again:
-            self.role = Leaderless(serves=False)
-        else:
-            self._take_role(is_new_epoch=True, now_ms=now_ms)
+    def begin(self, checkpointed: int, reads: tuple, now_ms: int = 0) -> list[Changed]:
+        """Take the role that the image gives, with what the log and its checkpoint hold."""
+        self._take_role(is_new_epoch=True, now_ms=now_ms)
         end = self.log.log_end_offset
         self.log.update_high_watermark(checkpointed)
         said = [Changed(self.subject, "role", None, self.role.role, START_RULE, reads),
@@ -102,21 +105,18 @@ class Partition(LocalReplica):
         epoch counts, too, as in Kafka: an answer to AlterPartition may have come before.
         """
         before, old = self.snapshot(), self.registration
-        is_news = registration != old and registration.partition_epoch >= self.partition_epoch
+        is_news = registration != old and (registration.partition_epoch >= self.partition_epoch
+                                           or not self.rules.partition_epochs)
         if is_news:
             self.registration, self.partition_epoch = registration, registration.partition_epoch
         self.min_isr = min(configs["min.insync.replicas"], len(self.registration.replicas))
         if not is_news:
             return self._since(before, METADATA_RULE, reads) if self.min_isr != before.min_isr \
                 else []
-        began_anew = isinstance(self.role, Leaderless) and not self.role.serves
-        if began_anew and registration.leader_epoch == old.leader_epoch \
-                and registration.leader == self.broker:
-            return self._since(before, METADATA_RULE, reads)     # still its epoch from before
         self._take_role(registration.leader_epoch > old.leader_epoch, now_ms)
         told = self._since(before, METADATA_RULE, reads)
         if told and isinstance(self.role, Leader):
-            self.role.why = ((self.subject, "isr"), (self.subject, "maximal_isr"))
+            self._isr_is_why(before)
         return told + self.maybe_increment_leader_high_watermark(now_ms)
 
     def _since(self, before: ReplicaSnapshot, rule: str, reads: tuple) -> list[Changed]:
@@ -127,7 +127,8 @@ class Partition(LocalReplica):
         old, new = dict(before.remote_log_end_offset), dict(now.remote_log_end_offset)
         pairs += [(f"remote_log_end_offset.{broker}", old.get(broker), new.get(broker))
                   for broker in {**old, **new}]
-        return [Changed(self.subject, name, was, is_, rule, reads)
+        more = {"leader_epoch_start_offset": ((self.subject, "log_end_offset"),)}
+        return [Changed(self.subject, name, was, is_, rule, reads + more.get(name, ()))
                 for name, was, is_ in pairs if was != is_]
 
     # -- appending ----------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class Partition(LocalReplica):
         info = self.log.append_as_leader(batch, self.leader_epoch, START_MS + now_ms)
         self._snapshot = None
         changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
-                          asked)
+                          (*asked, (self.subject, "role")))
         return info, [changed, *self.maybe_increment_leader_high_watermark(now_ms)]
 
     def check_enough_replicas_reach_offset(self, required: int) -> bool:
@@ -180,8 +181,9 @@ class Partition(LocalReplica):
         if old == offset:
             return self._maybe_expand_isr(broker, asked, now_ms)
         self._snapshot = None
+        reads = (*asked, (self.subject, "role"), (self.subject, "log_end_offset", offset))
         changed = Changed(self.subject, f"remote_log_end_offset.{broker}", old, offset, FETCH_RULE,
-                          asked)
+                          reads)
         return [changed, *self._maybe_expand_isr(broker, asked, now_ms),
                 *self.maybe_increment_leader_high_watermark(now_ms)]
 
@@ -217,7 +219,8 @@ class Partition(LocalReplica):
         role = self.role
         if self._alter_partition_manager is None or not role.may_join(broker, self.high_watermark):
             return []
-        reads = asked + ((self.subject, f"remote_log_end_offset.{broker}"),)
+        reads = asked + ((self.subject, f"remote_log_end_offset.{broker}"),
+                         (broker_name(self.broker), f"brokers.{broker}"))
         return self._propose("follower caught up", PendingExpandIsr(broker, role.state),
                              EXPAND_RULE, reads, now_ms)
 
@@ -238,9 +241,15 @@ class Partition(LocalReplica):
         self.role.why = ((self.subject, "maximal_isr"),)
         return self._since(before, rule, reads) + self._ask_controller(state, now_ms)
 
+    def _isr_is_why(self, before: ReplicaSnapshot) -> None:
+        """The mark goes by whom the ISR may have, and waits while it is too small."""
+        was_too_small = len(before.isr) < self.min_isr
+        self.role.why = ((self.subject, "maximal_isr"),) + (
+            ((self.subject, "isr"),) if was_too_small else ())
+
     def _ask_controller(self, state: PartitionState, now_ms: int) -> list:
         members = tuple(BrokerState(broker, self._epoch_of(broker))
-                        for broker in state.proposed_isr)
+                        for broker in hash_set_order(state.proposed_isr))
         data = AlterPartitionData(self.partition, self.topic_id, self.leader_epoch, members,
                                   self.partition_epoch, RECOVERED)
         return self._alter_partition_manager.submit(AlterPartitionItem(
@@ -267,7 +276,7 @@ class Partition(LocalReplica):
                 return []
             self.role.move(event, CommittedPartitionState(told.isr, told.leader_recovery_state))
             self.partition_epoch = told.partition_epoch
-        self.role.why = ((self.subject, "isr"), (self.subject, "maximal_isr"))
+        self._isr_is_why(before)
         effects = self._since(before, ALTERED_RULE, reads)
         if event == "accepted":
             effects += self.maybe_increment_leader_high_watermark(now_ms)

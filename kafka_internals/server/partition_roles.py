@@ -101,12 +101,6 @@ class Follower:
 
 
 class Leaderless:
-    """A replica of a partition that has no leader: nothing to append and nobody to ask.
-
-    `serves` is False where a broker began anew and its own old epoch is all that it knows of.
-    """
+    """A replica of a partition that has no leader: nothing to append and nobody to ask."""
 
     role, leader = "no leader", NO_NODE
-
-    def __init__(self, serves: bool = True) -> None:
-        self.serves = serves

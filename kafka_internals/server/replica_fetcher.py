@@ -114,7 +114,7 @@ class ReplicaFetcher:
         """A leader begins to be followed: by the epochs, or without any by the high watermark."""
         trusts_mark = one.log.epochs.latest_epoch is None or self.rules.truncation == "hw"
         state = TRANSITIONS["NEW", "has none" if trusts_mark else "has epochs"]
-        asks_first = self.rules.truncation == "kip-101" and not trusts_mark
+        asks_first = self.rules.asks_for_epochs and not trusts_mark
         self.states[one.partition] = PartitionFetchState(
             one, one.leader_epoch, "TRUNCATING" if asks_first else state)
         if not trusts_mark:
@@ -150,7 +150,8 @@ class ReplicaFetcher:
         return self._ask_epochs(cutting, now_ms) if cutting else self._fetch(ready, now_ms)
 
     def _fetch(self, ready: list[PartitionFetchState], now_ms: int) -> list:
-        reads = {(one.partition.subject, "log_end_offset"): None for one in ready}
+        reads = {(one.partition.subject, name): None for one in ready
+                 for name in ("log_end_offset", "leader_epoch")}
         for one in ready:
             reads |= dict.fromkeys(one.why)
             if one.not_before_ms:
@@ -165,7 +166,7 @@ class ReplicaFetcher:
 
     def _last_fetched_epoch(self, one: Partition) -> int:
         latest = one.log.epochs.latest_epoch
-        return UNDEFINED if latest is None or self.rules.truncation in ("hw", "kip-101") else latest
+        return UNDEFINED if latest is None or not self.rules.fetches_diverge else latest
 
     def _ask_epochs(self, cutting: list[PartitionFetchState], now_ms: int) -> list:
         asked = tuple(OffsetForLeaderPartition(one.partition.partition, one.current_leader_epoch,
@@ -256,15 +257,17 @@ class ReplicaFetcher:
         cut: OffsetTruncationState = decide(leader, one.high_watermark, one.log.log_end_offset,
                                             one.end_offset_for)
         effects = one.truncate_to(cut.offset, reads, now_ms)
-        again = known.state == "TRUNCATING" and not cut.truncation_completed
+        again = known.state == "TRUNCATING" and not cut.truncation_completed \
+            and one.log.epochs.latest_epoch is not None
         return effects + self._move(one.partition, "asks again" if again else "truncated", reads)
 
     def _epoch_ended(self, data: Any, known: PartitionFetchState, read: tuple,
                      now_ms: int) -> list:
-        """KIP-101's answer: an end without its epoch."""
+        """KIP-101's answer is an end without its epoch; KIP-279's says that, too."""
         if data.error != "NONE":
             return self._refused(data.partition, data.error, (read,), now_ms)
-        return self._truncate(known, EpochEndOffset(UNDEFINED, data.end_offset), (read,), now_ms)
+        epoch = UNDEFINED if self.rules.truncation == "kip-101" else data.leader_epoch
+        return self._truncate(known, EpochEndOffset(epoch, data.end_offset), (read,), now_ms)
 
     def _ranged(self, question: ListOffsetsPartition, found: Any, read: tuple,
                 now_ms: int) -> list:

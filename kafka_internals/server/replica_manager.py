@@ -33,11 +33,11 @@ from kafka_internals.server.alter_partition_manager import AlterPartitionManager
 from kafka_internals.server.delayed_fetch import DelayedFetch
 from kafka_internals.server.delayed_operation import DelayedOperation, DelayedOperationPurgatory
 from kafka_internals.server.delayed_produce import DelayedProduce
-from kafka_internals.server.fetch_session import FetchSession
-from kafka_internals.server.kafka_apis import KafkaApis
+from kafka_internals.server.kafka_apis import KafkaApis, why_refused
 from kafka_internals.server.kraft_metadata_cache import UNCHECKED_EPOCH, KRaftMetadataCache
 from kafka_internals.server.local_log_reader import LocalLogReader
 from kafka_internals.server.partition import METADATA_RULE, Partition
+from kafka_internals.server.producer_id_manager import ProducerIdManager
 from kafka_internals.server.replica_fetcher import ReplicaFetcher
 from kafka_internals.server.rules import Rules
 from kafka_internals.storage.checkpoint_file import (
@@ -60,15 +60,15 @@ SESSION_RULE = "a fetch session goes on only by its id and its next epoch (KIP-2
 class ReplicaManager:
     """The core of a broker: its replicas, its fetchers and its purgatories.
 
-    `controller()` is the node that AlterPartition goes to, None while there is none; without it no
-    ISR is ever asked to change. `broker_epoch()` is the epoch that the controller has given.
+    Without an `alter_partition_manager` no ISR is ever asked to change, without `producer_ids` no
+    producer gets a number. `broker_epoch()` is the epoch that the controller has given.
     """
 
     def __init__(self, broker: int, storage: Any, config: Any, rules: Rules,
                  next_correlation_id: Callable[[], int],
-                 request_producer_ids: Callable[[], Any] = lambda: None,
-                 controller: Callable[[], int | None] | None = None,
-                 broker_epoch: Callable[[], int] = lambda: UNCHECKED_EPOCH) -> None:
+                 broker_epoch: Callable[[], int] = lambda: UNCHECKED_EPOCH,
+                 alter_partition_manager: AlterPartitionManager | None = None,
+                 producer_ids: ProducerIdManager | None = None) -> None:
         self.broker, self.rules = broker, rules
         self._storage, self._config, self._broker_epoch = storage, config, broker_epoch
         self.metadata = KRaftMetadataCache()
@@ -83,10 +83,9 @@ class ReplicaManager:
         self._checkpoint_due_ms: int | None = None
         self._max_lag_ms = config["replica.lag.time.max.ms"]
         self._isr_due_ms = 0
-        self._alters = None if controller is None else AlterPartitionManager(
-            broker, broker_epoch, controller, next_correlation_id)
-        self.apis = KafkaApis(self, config, request_producer_ids)
-        self.quotas, self.producer_ids = self.apis.quotas, self.apis.producer_ids
+        self._alters, self.producer_ids = alter_partition_manager, producer_ids
+        self.apis = KafkaApis(self, config, producer_ids)
+        self.quotas = self.apis.quotas
         self.handle, self.read = self.apis.handle, LocalLogReader(self, config).read
 
     @property
@@ -99,11 +98,11 @@ class ReplicaManager:
         self.metadata.image = image
 
     # -- metadata -----------------------------------------------------------------------------
-    def apply_image(self, image: Any, now_ms: int, restarted: bool, reads: tuple) -> list:
+    def apply_image(self, image: Any, now_ms: int, reads: tuple) -> list:
         """Make this broker's replicas what a new image says: deletions, leaders, followers.
 
-        What is opened now begins with what the disk holds; after a restart it does not lead in an
-        epoch that it had before.
+        What is opened now begins with what the disk holds. It leads where the image says so: that
+        nobody leads again the epoch in which it died is the controller's rule.
         """
         self.image = image
         self.quotas.update(image.quotas)
@@ -122,20 +121,20 @@ class ReplicaManager:
             effects += told
             changed += [name] if told else []
         for name, topic, registration in fresh:
-            effects += self._open(name, topic, registration, now_ms, restarted, reads)
+            effects += self._open(name, topic, registration, now_ms, reads)
         effects += self._start_fetchers(now_ms)
         for name in changed:
             effects += self._complete_delayed(name, now_ms)
         return effects
 
     def _open(self, name: TopicPartition, topic: Any, registration: Any, now_ms: int,
-              restarted: bool, reads: tuple) -> list:
+              reads: tuple) -> list:
         log = self._logs.open(name, topic.configs, START_MS + now_ms)
         partition = self.partitions[name] = Partition(
             name, self.broker, registration, topic.configs, log, self.rules,
             topic_id=topic.topic_id, max_lag_ms=self._max_lag_ms, metadata=self.metadata,
             alter_partition_manager=self._alters, broker_epoch=self._broker_epoch)
-        return partition.begin(not restarted, self._checkpointed.get(name, 0), reads, now_ms)
+        return partition.begin(self._checkpointed.get(name, 0), reads, now_ms)
 
     def _stop(self, name: TopicPartition, now_ms: int, reads: tuple) -> list:
         """This replica is not wanted any more: its directory goes, and who waits for it is told."""
@@ -225,6 +224,7 @@ class ReplicaManager:
                 else 0
             return [Reply(request, None, failed, throttle_ms)]
         reads = tuple((p.subject, "log_end_offset", end) for p, end, _ in appended)
+        reads += why_refused(self.partitions, results.values())
         return self.apis.answer(request, body.response(tuple(results.values())),
                                 ACKS_RULE.get(body.acks, ERROR_RULE), reads, now_ms)
 
@@ -282,7 +282,7 @@ class ReplicaManager:
     def answer_fetch(self, request: Request, results: tuple[PartitionData, ...],
                      now_ms: int) -> list:
         """Answer with what was read; "why?" names the end that bounded each partition."""
-        by_replica, reads = request.body.replica_id >= 0, []
+        by_replica, reads = request.body.replica_id >= 0, [*why_refused(self.partitions, results)]
         for data in results:
             if data.error == "NONE":
                 partition = self.partitions[data.partition]
@@ -291,11 +291,6 @@ class ReplicaManager:
                     reads.append((partition.subject, "high_watermark"))
         return self.apis.answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
                                 now_ms)
-
-    @property
-    def fetch_sessions(self) -> dict[int, FetchSession]:
-        """The fetch sessions that this broker remembers, by id."""
-        return self.apis.sessions.sessions
 
     # -- following ----------------------------------------------------------------------------
     def fetched(self, leader: int, response: Any, now_ms: int) -> list:
@@ -323,10 +318,6 @@ class ReplicaManager:
         return self._completing([*self.partitions.values()],
                                 lambda: self._alters.handle(response, now_ms), now_ms)
 
-    def controller_disconnected(self, now_ms: int) -> list:
-        """The connection to the controller is gone, and with it a request that was in flight."""
-        return self._alters.retry_later(now_ms)
-
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
         """Expire parked operations, let fetchers ask, look at the ISRs, write the checkpoint."""
@@ -336,6 +327,8 @@ class ReplicaManager:
             effects += fetcher.tick(now_ms)
         if self._alters is not None:
             effects += self._alters.tick(now_ms) + self._maybe_shrink_isrs(now_ms)
+        if self.producer_ids is not None:
+            effects += self.producer_ids.channel.tick(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
         moved = self._logs.tick(START_MS + now_ms)
@@ -352,8 +345,12 @@ class ReplicaManager:
                 for effect in one.maybe_shrink_isr(now_ms)]
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
-        """When `tick` has something to do. A checkpoint is due only after a mark has moved."""
-        if self._checkpoint_due_ms is None and self._marks() != self._checkpointed:
+        """When `tick` has something to do. A checkpoint is due only after a mark has moved.
+
+        And none before the first image: what is there are the marks that logs will open with.
+        """
+        if self._checkpoint_due_ms is None and self.image is not None \
+                and self._marks() != self._checkpointed:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
@@ -363,6 +360,8 @@ class ReplicaManager:
                *[fetcher.next_deadline_ms() for fetcher in self._fetchers.values()]]
         if self._alters is not None:
             due += [self._alters.next_deadline_ms(), self._isr_due_ms]
+        if self.producer_ids is not None:
+            due.append(self.producer_ids.channel.next_deadline_ms())
         return min([ms for ms in due if ms is not None], default=None)
 
     def _marks(self) -> dict[TopicPartition, int]:
@@ -379,12 +378,12 @@ class ReplicaManager:
 
     def shut_down(self) -> list:
         """A clean stop: close every log, then write the checkpoints."""
-        self._logs.shut_down()
+        self._logs.shut_down(self._broker_epoch())
         return self.checkpoint_high_watermarks()
 
     def shut_down_on(self, storage: Any) -> None:
         """Leave on a copy of the storage what a clean stop now would leave; here nothing stops."""
-        self._logs.twin_on(storage).shut_down()
+        self._logs.twin_on(storage).shut_down(self._broker_epoch())
         storage.replace(HIGH_WATERMARK_CHECKPOINT, self._high_watermarks())
 
     def parked(self) -> list[DelayedOperation]:

@@ -8,6 +8,7 @@ class Rules(NamedTuple):
     """What a broker does otherwise than Kafka. `truncation` may be a reader's own decision.
 
     It then has the arguments of `get_offset_truncation_state` and gives an OffsetTruncationState.
+    A follower of a new leader asks for it before it fetches, as from KIP-279 to KIP-595.
     """
 
     high_watermark: str = "isr"             # "leader": the leader's own log end is enough
@@ -20,3 +21,15 @@ class Rules(NamedTuple):
     high_watermark_isr: str = "maximal"     # "proposed", "committed": half a change (KIP-497)
     min_isr_gate: bool = True               # False: a smaller ISR commits, too (KIP-966)
     broker_epochs: bool = True              # False: AlterPartition names no incarnation (KIP-903)
+    partition_epochs: bool = True           # False: metadata counts though more is known (KIP-497)
+    clean_shutdown_file: bool = True        # False: who begins says it was stopped well (KIP-966)
+
+    @property
+    def asks_for_epochs(self) -> bool:
+        """True where a follower asks where its epoch ended before it fetches (until 2.7)."""
+        return callable(self.truncation) or self.truncation == "kip-101"
+
+    @property
+    def fetches_diverge(self) -> bool:
+        """True where the answer to a fetch tells where the logs part (KIP-595)."""
+        return self.truncation == "diverging epoch"

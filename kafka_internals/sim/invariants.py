@@ -32,24 +32,36 @@ class Judge(Protocol):
 
 
 class Trial:
-    """Puts a run on trial: after each event, shows its changes to whoever watches them."""
+    """Puts a run on trial: after each event, shows its changes to whoever watches them.
 
-    def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge]) -> None:
-        self._trace, self._look = trace, look
+    `concerns(subject)` is False for subjects that no judge is meant for.
+    """
+
+    def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge],
+                 concerns: Callable[[str], bool] = lambda subject: True) -> None:
+        self._trace, self._snapshot, self._concerns = trace, look, concerns
+        self._looked: dict[str, Any] = {}                   # by all judges, within one event
         self._seen = len(trace.changes)
         self._judges = judges
         self._watching: dict[str, list[Judge]] = {}         # by attribute, as they turn up
 
+    def _look(self, subject: str) -> Any:
+        if subject not in self._looked:
+            self._looked[subject] = self._snapshot(subject)
+        return self._looked[subject]
+
     def after_event(self, event: int) -> None:
         """Judge every change of the event that is over."""
-        changes, watching = self._trace.changes, self._watching
+        changes, watching, self._looked = self._trace.changes, self._watching, {}
         while self._seen < len(changes):
             change = changes[self._seen]
             self._seen += 1
             if (judges := watching.get(change[2])) is None:
                 judges = watching[change[2]] = [
                     one for one in self._judges if change[2].partition(".")[0] in one.watches]
-            told = Change._make(change) if judges else None
+            if not judges or not self._concerns(change[1]):
+                continue
+            told = Change._make(change)
             for judge in judges:
                 if sentence := judge.judge(told, self._look):
                     raise InvariantViolated(type(judge).__name__, event, sentence)

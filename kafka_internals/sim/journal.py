@@ -9,6 +9,8 @@ command is missing, times do not.
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+FROM_THE_START_US = -(1 << 62)          # no time: the run stands where it begins
+
 
 class Entry(NamedTuple):
     """One command: the event that it followed, the time, its name and its arguments."""
@@ -32,7 +34,7 @@ class Journal(NamedTuple):
 
     entries: tuple[Entry, ...] = ()
     event: int = 0
-    now_us: int = 0
+    now_us: int = FROM_THE_START_US
     altered_at: int | None = None
 
     def up_to(self, event: int) -> "Journal":

@@ -63,7 +63,7 @@ class Connection:
         self.server_life = server.life if server.up else NOBODY
         self.open = True
         self.has_gap: set[str] = set()            # receivers that miss a message, and so the rest
-        self._last_due_us = {client.name: 0, server.name: 0}
+        self._last_due_us = dict.fromkeys((client.name, server.name), client.world.now_us)
 
     def in_order(self, receiver: str, due_us: int) -> int:
         """The time at which a message may arrive without overtaking an earlier one."""

@@ -64,6 +64,10 @@ class Trace:
         """The event with this id."""
         return Event._make(self.events[id - 1])
 
+    def upto(self, t_us: int) -> int:
+        """Id of the last event that happened at a time or before it; 0 where none did."""
+        return bisect_right(self.events, t_us, key=lambda event: event[1])
+
     def change(self, index: int) -> Change:
         """The change at this index."""
         return Change._make(self.changes[index])

@@ -51,13 +51,13 @@ class World:
     """One run: integer microseconds, a heap of data, and one stream of dice for each purpose.
 
     `without` holds ids of events that are not delivered (the counterfactual behind the tests of
-    "why?"). `listener`, where set, is told of every event before it happens.
+    "why?"). The clock begins at `begin_us`, which may be before 0, where a story begins.
     """
 
     def __init__(self, seed: int = 0, *, latency_us: int = 500, jitter_us: int = 0,
-                 without: frozenset[int] = frozenset()) -> None:
+                 without: frozenset[int] = frozenset(), begin_us: int = 0) -> None:
         self.seed, self.without = seed, without
-        self.now_us = self.event = 0
+        self.now_us, self.event = begin_us, 0
         self.finished = 0                     # the last event that is over
         self.nodes: dict[str, Node] = {}
         self.network = Network(self, latency_us, jitter_us)
@@ -131,6 +131,16 @@ class World:
             self.busy = False
         return True
 
+    def is_quiet(self) -> bool:
+        """True while nothing is on its way and nobody is at work: only timers stand."""
+        return all(entry[5] is TICK or entry[4] != self.nodes[entry[3]].life
+                   for entry in self._agenda)
+
+    def count_from_here(self) -> None:
+        """What has happened so far is no part of the run: the next event is the first."""
+        self.event = self.finished = 0
+        self._agenda[:] = [(*entry[:2], 0, *entry[3:]) for entry in self._agenda]
+
     def next_due_us(self) -> int | None:
         """When the next entry of the agenda is due; None where nothing will ever happen again."""
         return self._agenda[0][0] if self._agenda else None
@@ -154,9 +164,7 @@ class World:
 
     def forget(self, message_id: str) -> bool:
         """Lose a message that is on its way, and what is behind it; False where there is none."""
-        lost = next((entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)
-                     and entry[6][1].id == message_id), None)
-        if lost is None:
+        if (lost := self._on_its_way(message_id)) is None:
             return False
         connection, receiver = lost[6][0], lost[3]
         behind = {entry[1]: entry for entry in self._agenda if entry[3] == receiver
@@ -167,6 +175,15 @@ class World:
         heapify(self._agenda)
         self.network.lose(connection, receiver)
         return True
+
+    def _on_its_way(self, message_id: str) -> tuple | None:
+        return next((entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)
+                     and entry[6][1].id == message_id), None)
+
+    def message(self, message_id: str) -> Any:
+        """A message that is on its way; None where there is none of that id."""
+        entry = self._on_its_way(message_id)
+        return None if entry is None else entry[6][1]
 
     def pause(self, node: Node) -> None:
         """Nothing happens to the node until it resumes; the clock and the network go on."""

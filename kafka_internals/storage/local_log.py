@@ -177,7 +177,7 @@ class LocalLog:
         """When `do_due` has something to do; 0: at once."""
         if self._flush_to > self.recovery_point:
             return 0
-        return min((due_ms for due_ms, _ in self._deletions), default=None)
+        return min([due_ms for due_ms, _ in self._deletions]) if self._deletions else None
 
     def truncate_to(self, offset: int, now_ms: int) -> None:
         """Cut the log at `offset`: later segments go, the one that holds it loses its end."""

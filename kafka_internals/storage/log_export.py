@@ -46,7 +46,8 @@ _PARTITION = re.compile(r"[a-zA-Z0-9._-]{1,249}-\d+")
 
 def export(storage: Storage, path: Path | str, *, partitions: Iterable[Any] | None = None,
            configs: Mapping[str, Mapping[str, Any]] | None = None, cluster_id: str | None = None,
-           node_id: int = 1, topic_ids: Mapping[str, str] | None = None, now_ms: int = START_MS,
+           node_id: int = 1, directory_id: str | None = None,
+           topic_ids: Mapping[str, str] | None = None, now_ms: int = START_MS,
            broker_epoch: int = 0, crashed: bool = False) -> Path:
     """Write the log directory in `storage`, which stays as it is, to real files; where they are.
 
@@ -65,7 +66,8 @@ def export(storage: Storage, path: Path | str, *, partitions: Iterable[Any] | No
         _start_and_stop(left, configs or {}, now_ms, broker_epoch)
     if partitions is not None:
         _keep_only(left, set(names))
-    _complete(left, names, cluster_id or derived_id("cluster"), node_id, topic_ids or {})
+    _complete(left, names, cluster_id or derived_id("cluster"), node_id, directory_id,
+              topic_ids or {})
     if crashed:
         left.replace(LOCK, b"")
     inside = [directory for directory in left.directories()
@@ -133,15 +135,15 @@ def _keep_only(left: Storage, names: set[TopicPartition]) -> None:
 
 
 def _complete(left: Storage, names: Iterable[TopicPartition], cluster_id: str, node_id: int,
-              topic_ids: Mapping[str, str]) -> None:
+              directory_id: str | None, topic_ids: Mapping[str, str]) -> None:
     """Add what the simulated broker does not write, as a real one would have."""
     for name, content in AT_FIRST.items():
         if not left.exists(name):
             left.replace(name, content)
     if not left.exists(META_PROPERTIES):
         write_meta_properties(left, META_PROPERTIES, {
-            "node.id": str(node_id), "directory.id": derived_id(f"{cluster_id} node {node_id}"),
-            "version": "1", "cluster.id": cluster_id}, START_MS)
+            "node.id": str(node_id), "version": "1", "cluster.id": cluster_id,
+            "directory.id": directory_id or derived_id(f"{cluster_id} node {node_id}")}, START_MS)
     for name in names:
         if not left.exists(file := f"{name}/{PARTITION_METADATA}"):
             write_partition_metadata(left, file, topic_ids.get(

@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from kafka_internals.tools import bench_fuzz, bench_player
+from kafka_internals.tools import bench_fuzz, bench_player, bench_replication
 from kafka_internals.tools.bench_figure import (
     ROUNDS,
     Figure,
@@ -29,6 +29,7 @@ from kafka_internals.tools.bench_figure import (
     ratio,
     seconds,
 )
+from kafka_internals.tools.bench_replication import schedules
 
 RECORDS = tuple((1_767_225_600_000 + n, None, b"x" * 100, ()) for n in range(100))
 LIBRARIES = ("google-crc32c", "kafka-python", "aiokafka", "jupyterlab", "ipywidgets", "anywidget",
@@ -294,25 +295,11 @@ def sweep() -> Iterator[Figure]:
     yield Figure("a sweep of 40 runs", median(lambda: seconds(forty), 3), "s", most=5)
 
 
-def schedules(count: int = 20_000) -> Iterator[Figure]:
-    """Seeded schedules under faults, every invariant judged, on all cores (or joblib's backend)."""
-    import joblib  # noqa: F401
-
-    from kafka_internals.cluster.schedules import verdict
-    from kafka_internals.sim.search import joblib_map, search
-
-    found: list = []
-    took = seconds(lambda: found.extend(search(verdict, range(count), joblib_map())))
-    for one in found[:5]:
-        print(f"  seed {one.seed}: {one.failure}")
-    yield Figure(f"violations in {count} schedules", len(found), "", most=0,
-                 note=f"{count / took:.0f} schedules a second")
-
-
 MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
     "bytes": (kafka_python, aiokafka, carry), "log": (log,),
     "directory": (directory,), "engine": (engine,),
-    "fork": (fork,), "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
+    "fork": (fork, bench_replication.long_fork), "produce": (bench_replication.produce,),
+    "why": (why,), "film": (film,), "import": (start,), "notebook": (notebook,),
     "sweep": (sweep,),
     "player": (bench_player.figures,), "schedules": (schedules,), "fuzz": (bench_fuzz.figures,)}
 

@@ -66,7 +66,8 @@ def _shop(producer, consumer):
 
 def _run(events: int) -> Cluster:
     cluster = Cluster(seed=7)
-    cluster.create_topic("orders", 1, 3, {"min.insync.replicas": 2})
+    cluster.create_topic("orders", configs={"min.insync.replicas": 2},
+                         replica_assignment={0: [1, 2, 3]})
     producer = cluster.producer(acks="all", linger_ms=0)
     consumer = cluster.consumer(auto_offset_reset="earliest")
     consumer.assign("orders-0")
@@ -76,8 +77,9 @@ def _run(events: int) -> Cluster:
 
 
 def orders(frames: int) -> Cluster:
-    """A shop's run that ends where its film has so many frames (about 1.4 events make one)."""
-    cluster = _run(frames * 2)
+    """A shop's run that ends where its film has so many frames (1.4 events make one, and some 40
+    are over before the first record is sent)."""
+    cluster = _run(frames * 2 + 40)
     taken = replica_view.data(cluster, "orders-0")["frames"]["truth"]
     return cluster.again(upto=taken[frames - 1]["event"])
 

@@ -22,7 +22,8 @@ VENV = ROOT / ".venv"
 FIRST = "notebooks/00_start_here.ipynb"
 PORT = 8888
 NBVAL = ("--nbval", "--nbval-sanitize-with=tests/notebooks/sanitize.cfg")
-WHOLE_SUITE = ("--numprocesses=auto", "--dist=loadfile")     # the cells of a notebook stay together
+WHOLE_SUITE = ("--numprocesses=auto", "--dist=loadfile",     # the cells of a notebook stay together
+               "--no-loadscope-reorder")                     # the tests' own order: longest first
 TELL_EVERY_S = 5
 LONG = ("Installing collected", "Resolved ", "Prepared ", "Installed ")   # silence follows
 NO_NETWORK = re.compile("NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|"

@@ -30,7 +30,7 @@ class Row(NamedTuple):
     tone: str
 
 
-@view(lambda producer: f"Inside {getattr(producer, 'name', producer)}", Insides)
+@view(lambda producer: f"Inside {getattr(producer, 'name', producer)}", Insides, of_data=True)
 def accumulator_view(look: Look, producer: Any, whose: Any) -> Scene:
     """The accumulator of a producer, given by its handle or its client id."""
     name = getattr(producer, "name", producer)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.sim.trace import Change, Flight
+from kafka_internals.viz.quiet import CONTROL, is_quiet
 
 UNKNOWN = -1
 STAGE, FUTURE = 720, 410                    # how wide a stage is; one of two futures
@@ -27,6 +28,7 @@ class Message(NamedTuple):
     t_us: int
     due_us: int | None
     text: str
+    body: Any = None                        # what it carries; None for one that is lost
 
     @property
     def lost(self) -> bool:
@@ -78,6 +80,10 @@ class Look:
         index = trace.latest(subject, attribute, self.event)
         return None if index is None else trace.change(index)
 
+    def time_us(self, event: int) -> int:
+        """When an event happened."""
+        return self._run.world.trace.event(event).t_us if event else self.now_us
+
     def stored(self, partition: TopicPartition, broker: int) -> Any:
         """The batches that one broker's disk holds, whether it runs or not."""
         return self._run.stored(partition, broker)
@@ -105,6 +111,15 @@ class Look:
     def disk(self, broker: int) -> Any:
         """What one broker's disk and page cache hold, whether the broker runs or not."""
         return self._run.disk(broker)
+
+    def epochs(self, partition: TopicPartition, broker: int) -> tuple:
+        """(epoch, start offset) of each row of a replica's leader-epoch-checkpoint."""
+        return self._run.epochs(partition, broker)
+
+    @property
+    def controller(self) -> str:
+        """The controller's subject; what it knows of orders-0 is "orders-0@<controller>"."""
+        return self._run.controller.name
 
     def subjects(self) -> list[str]:
         """Names of everything that has a snapshot."""
@@ -188,11 +203,15 @@ class Belief:
                 for b in brokers]
 
     def messages(self, look: Look) -> list[Message]:
-        """Those it sent as requests and has no answer to: it cannot know where they are."""
+        """Those it sent as requests and has no answer to: it cannot know where they are.
+
+        Of what it asked one node again, as one client, only the last: it has given up the others.
+        """
         answered = {m.id[9:] for m in look.said if m.kind == "response" and m.due_us is not None
                     and m.due_us <= look.now_us}
-        return [m for m in look.said if m.kind == "request" and m.sender == self.name
-                and m.id[8:] not in answered]
+        last = {(m.receiver, m.id.rpartition(".")[0]): m for m in look.said
+                if m.kind == "request" and m.sender == self.name}
+        return [m for m in last.values() if m.id[8:] not in answered]
 
 
 class Shot(NamedTuple):
@@ -211,8 +230,9 @@ class Camera:
 
     def __init__(self, draw: Callable, subject: Any, believers: list, words: Any, *,
                  first: int, last: int, watch: tuple[tuple[str, str], ...] = (),
-                 width: int = STAGE, insides: Any = None) -> None:
+                 width: int = STAGE, insides: Any = None, of_data: bool = False) -> None:
         self._watch, self._width, self._insides = watch, width, insides
+        self._of_data = of_data and not any(CONTROL.match(subject) for subject, _ in watch)
         self._appends: dict[tuple[str, int], str] = {}
         self._sends: list[str] = []
         self._draw, self._subject, self._believers = draw, subject, believers
@@ -232,11 +252,13 @@ class Camera:
     def _after_event(self, event: int) -> None:
         trace, world = self._run.world.trace, self._run.world
         changes = [Change._make(one) for one in trace.changes[self._changes:]]
+        quiet = self._of_data and bool(self.shots) and is_quiet(
+            trace.events[event - 1], changes, trace.flights[len(self._messages):])
         self._changes = len(trace.changes)
         self._follow_messages(trace, world.now_us)
         self._appends |= (new := appends(changes))
         self._sends += [c.subject for c in changes if c.new == "waiting" and "#" in c.subject]
-        if not self._first <= event <= self._last:
+        if quiet or not self._first <= event <= self._last:
             return
         look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
                     self._kept, self._width, self._appends, self._sends)
@@ -270,7 +292,8 @@ class Camera:
             request = flight.id if asks else f"request{flight.id[8:]}"
             told = trace.of(request, "asked" if asks else "answer")
             text = trace.changes[told[-1]][4] if told else ""
-            message = Message(*flight[:5], flight.t_us, flight.due_us, text)
+            message = Message(*flight[:5], flight.t_us, flight.due_us, text,
+                              self._run.body(flight.id))
             self._messages.append(message)
             self._on_their_way.append(message)
 

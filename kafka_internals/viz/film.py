@@ -16,6 +16,7 @@ from kafka_internals.viz import encode
 from kafka_internals.viz.camera import Belief, Camera, Shot, Truth
 from kafka_internals.viz.canvas import fingerprint
 from kafka_internals.viz.player import Player
+from kafka_internals.viz.quiet import CONTROL
 from kafka_internals.viz.scene import legend_of
 
 ARROWS = ("asked", "answer")
@@ -29,11 +30,15 @@ class View:
     """A drawing function with its title and question of colour; `cluster.film` takes it.
 
     `insides`: makes what looks on and collects the films inside of this view's shapes (`inside`).
+    `of_data`: an event of the control plane alone changes nothing in it (`quiet`).
+    A `narrow` one can draw for half a stage, so that its films can be forked in the player.
     """
 
     def __init__(self, draw: Callable, title: Callable[[Any], str],
-                 insides: Callable[[], Any] | None = None) -> None:
+                 insides: Callable[[], Any] | None = None, of_data: bool = False,
+                 narrow: bool = False) -> None:
         self.draw, self._title, self._insides = draw, title, insides
+        self.of_data, self.narrow = of_data, narrow
         self.__doc__, self.__name__ = draw.__doc__, draw.__name__
 
     def __call__(self, look: Any, subject: Any, whose: Any) -> Any:
@@ -50,9 +55,15 @@ class View:
         `chapters` are (event id, title); `beliefs` are brokers whose knowledge can be switched to.
         `spoiler`: neither the still picture nor its text tells how it ends.
         """
-        return Player(self.data(cluster, subject, title=title, since=since, upto=upto,
-                                telling=telling, chapters=chapters, beliefs=beliefs),
-                      spoiler=spoiler)
+        player = Player(self.data(cluster, subject, title=title, since=since, upto=upto,
+                                  telling=telling, chapters=chapters, beliefs=beliefs),
+                        spoiler=spoiler)
+        if self.narrow:
+            from kafka_internals.viz.forks import Forks  # which needs views itself
+
+            begin = cluster.began if since is None else since
+            player.offer(Forks(self, cluster, subject, begin, upto))
+        return player
 
     def data(self, cluster: Any, subject: Any, *, title: str | None = None,
              since: int | None = None, upto: int | None = None, telling: int | None = None,
@@ -63,14 +74,14 @@ class View:
         believers = [Truth(), *map(Belief, beliefs)]
         insides = self._insides and self._insides()
         camera = Camera(self.draw, subject, believers, cluster.words, first=since, last=last,
-                        insides=insides)
+                        insides=insides, of_data=self.of_data)
         with _no_collector():
             twin = cluster.again(prepare=camera.attach)
             trace = twin.trace
             return film_of(camera.shots, trace, cluster.words,
                            title=title or self._title(subject),
                            telling=telling or _telling(camera.shots),
-                           chapters=[{"at_us": trace.event(event).t_us, "title": name}
+                           chapters=[{"at_us": told_us(trace.event(event).t_us), "title": name}
                                      for event, name in chapters],
                            window=(since, last), cost=twin.setup.cost.described(),
                            insides=insides) | {
@@ -89,10 +100,15 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def view(title: Callable[[Any], str],
-         insides: Callable[[], Any] | None = None) -> Callable[[Callable], View]:
+def view(title: Callable[[Any], str], insides: Callable[[], Any] | None = None,
+         of_data: bool = False, narrow: bool = False) -> Callable[[Callable], View]:
     """Make a drawing function a view; `title` names its film from the subject."""
-    return lambda draw: View(draw, title, insides)
+    return lambda draw: View(draw, title, insides, of_data, narrow)
+
+
+def told_us(t_us: int) -> int:
+    """When a film says that something was: its story begins at 0, what is before it is scene."""
+    return max(0, t_us)
 
 
 def _telling(shots: list[Shot]) -> int:
@@ -149,7 +165,7 @@ def _frames(shots: list[Shot], whose: str) -> list[dict]:
     for shot in shots:
         scene = shot.scenes[whose]
         if scene is not before:
-            taken.append({"t_us": shot.t_us, "event": shot.event, "say": scene.say,
+            taken.append({"t_us": told_us(shot.t_us), "event": shot.event, "say": scene.say,
                           "shapes": scene.shapes, "waits": shot.waits})
         before = scene
     _spread_messages(taken)
@@ -241,16 +257,24 @@ def _plain(value: Any) -> Any:
 
 def _events(trace: Trace, words: Any, shots: list[Shot], changes: list[list],
             window: tuple[int, int]) -> list[list]:
-    """One row for each event that a frame shows or that a chain can reach."""
+    """One row for each event that a frame shows or that a chain can reach.
+
+    It is named after what the film can be asked about, where the event has changed some of that.
+    """
     first, last = window
     told = {shot.event for shot in shots} | {row[0] for row in changes}
+    known = {tuple(row[:3]) for row in changes}
     by_event: dict[int, list[Change]] = {}
-    for row in trace.changes:
-        if row[0] in told:
-            by_event.setdefault(row[0], []).append(Change._make(row))
+    for row in sorted((row for row in trace.changes if row[0] in told),
+                      key=lambda row: row[:3] in known):
+        by_event.setdefault(row[0], []).append(Change._make(row))
     sent = {row[0]: Flight._make(row) for row in trace.flights if row[0] in told}
-    return [_event(trace.event(id), by_event.get(id, []), sent.get(id), words)
+    rows = [_event(trace.event(id), by_event.get(id, []), sent.get(id), words)
             for id in sorted(told) if id]
+    for row in rows:
+        if row[0] == first and (row[1] < 0 or CONTROL.match(row[3])):
+            row[4:] = "message", "the film begins"          # what it was is no part of the story
+    return rows
 
 
 def _event(event: Event, changes: list[Change], sent: Flight | None, words: Any) -> list:
@@ -263,7 +287,8 @@ def _event(event: Event, changes: list[Change], sent: Flight | None, words: Any)
     text = words.event(event) if sent is None or commanded else words.sent(sent)
     for attribute, kind in MARKS:
         found = [one for one in changes if one.attribute.partition(".")[0] == attribute and
-                 (attribute != "state" or one.subject.startswith("broker-"))]
+                 (attribute != "state" or
+                  one.subject.removeprefix("broker-").isdecimal())]
         if found:
             return [event.id, event.t_us, event.by, event.node, kind,
                     text if commanded else words.change(found[-1])]
@@ -272,6 +297,7 @@ def _event(event: Event, changes: list[Change], sent: Flight | None, words: Any)
 
 def _flights(trace: Trace, window: tuple[int, int]) -> list[dict]:
     first, last = window
-    return [{"id": id, "from": sender, "to": receiver, "t_us": t_us, "due_us": due_us}
+    return [{"id": id, "from": sender, "to": receiver, "t_us": told_us(t_us),
+             "due_us": due_us and told_us(due_us)}
             for event, id, _, sender, receiver, t_us, due_us in trace.flights
             if first <= event <= last]

@@ -9,7 +9,7 @@ from typing import Any
 from kafka_internals.sim.trace import first_difference
 from kafka_internals.viz import encode
 from kafka_internals.viz.camera import FUTURE, Camera, Truth
-from kafka_internals.viz.film import View, film_of
+from kafka_internals.viz.film import View, film_of, told_us
 from kafka_internals.viz.player import Player
 from kafka_internals.viz.scene import legend_of, together
 
@@ -34,7 +34,8 @@ def data(view: View, kept: Any, changed: Any, subject: Any, *, titles: tuple[str
     sides = []
     for cluster in (kept, changed):
         camera = Camera(view.draw, subject, [Truth()], cluster.words, first=since,
-                        last=cluster.event, watch=tuple(compare.values()), width=FUTURE)
+                        last=cluster.event, watch=tuple(compare.values()), width=FUTURE,
+                        of_data=view.of_data)
         sides.append((camera, cluster.again(prepare=camera.attach).trace))
     (one, trace_a), (other, trace_b) = sides
     first = first_difference(trace_a, trace_b)
@@ -47,8 +48,8 @@ def data(view: View, kept: Any, changed: Any, subject: Any, *, titles: tuple[str
 
 def _merged(films: list[dict], a: list, b: list, fork: int, titles: tuple[str, str],
             names: list[str]) -> dict:
-    shots = sorted([(shot.t_us, 0, shot) for shot in a] +
-                   [(shot.t_us, 1, shot) for shot in b if shot.event > fork],
+    shots = sorted([(told_us(shot.t_us), 0, shot) for shot in a] +
+                   [(told_us(shot.t_us), 1, shot) for shot in b if shot.event > fork],
                    key=lambda item: (item[0], item[1]))
     now, frames, difference_us = [a[0], b[0]], [], None
     ids = _Ids(films, fork)
@@ -92,12 +93,15 @@ def _ask_of_b(scene: Any) -> None:
 
 
 def _said(watched: tuple, at: int) -> str:
-    return "none" if watched[at] is None else str(watched[at])
+    value = watched[at]
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _time_of(film: dict, event: int) -> int:
     times = [row[1] for row in film["events"] if row[0] <= event]
-    return times[-1] if times else 0
+    return told_us(times[-1]) if times else 0
 
 
 class _Ids:
@@ -105,10 +109,12 @@ class _Ids:
 
     def __init__(self, films: list[dict], fork: int) -> None:
         self._films, self._fork = films, fork
-        rows = [(row[1], 0, row[0]) for row in films[0]["events"]]
-        rows += [(row[1], 1, row[0]) for row in films[1]["events"] if row[0] > fork]
-        rows.sort()
-        self._number = {(side, id): at + 1 for at, (_, side, id) in enumerate(rows)}
+        self._rows: dict[tuple[int, int], list] = {}     # what both share is A's
+        for side, film in enumerate(films):
+            for row in film["events"]:
+                self._rows.setdefault((0 if row[0] <= fork else side, row[0]), row)
+        order = sorted(self._rows, key=lambda key: (self._rows[key][1], *key))
+        self._number = {key: at for at, key in enumerate(order, 1)}
 
     def of(self, side: int, event: int) -> int:
         """The film's own number of an event."""
@@ -117,14 +123,12 @@ class _Ids:
     def events(self) -> list[list]:
         """Rows in the order of the film; the lane is the seventh item where there is one."""
         told = []
-        for side, film in enumerate(self._films):
-            for id, t_us, by, node, kind, text in film["events"]:
-                if side and id <= self._fork:
-                    continue
-                cause = self._number.get((0 if by <= self._fork else side, by))
-                lane = [] if id <= self._fork else ["AB"[side]]
-                told.append([self.of(side, id), t_us, cause, node, kind, text, *lane])
-        return sorted(told, key=lambda row: row[0])
+        for (side, id), number in self._number.items():
+            _, t_us, by, node, kind, text = self._rows[side, id]
+            cause = self._number.get((0 if by <= self._fork else side, by))
+            lane = [] if id <= self._fork else ["AB"[side]]
+            told.append([number, t_us, cause, node, kind, text, *lane])
+        return told
 
     def changes(self) -> list[list]:
         """A's changes under their names, B's under names of their own ("B: orders-0@1")."""

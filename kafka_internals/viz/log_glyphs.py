@@ -118,11 +118,15 @@ class Log:
                          f"s12 w7 mid {text}".strip(), z=7, phase=True, **more)
         return x
 
-    def log_end(self, offset: int, **more: Any) -> None:
-        """The open chevron behind the last cell; `offset` is the next one to be written."""
+    def log_end(self, offset: int, word_at: int | None = None, **more: Any) -> None:
+        """The open chevron behind the last cell; `offset` is the next one to be written.
+
+        Its word stands at the offset `word_at`, where something else has its place.
+        """
         key, x, y = f"{self.key}/leo", self.at(offset) + 4, self.y + self.h / 2
         self.canvas.path(key, "M7-6 0 0 7 6", x, y, "leo", z=4, **more)
-        self.canvas.text(f"{key}/text", x + 12, y + 4.5, f"LEO {offset}", "s12 w6 soft", **more)
+        at = x if word_at is None else self.at(word_at) + 4
+        self.canvas.text(f"{key}/text", at + 12, y + 4.5, f"LEO {offset}", "s12 w6 soft", **more)
 
     def log_start(self, offset: int, **more: Any) -> None:
         """The line that closes a log on the left; everything before it may be gone."""
@@ -131,7 +135,7 @@ class Log:
         self.canvas.text(f"{key}/text", x - 6, self.y + self.h / 2 + 4.5, f"start {offset}",
                          "s12 w6 soft right", **more)
 
-    def epoch(self, epoch: int, start: int, end: int, **more: Any) -> None:
+    def epoch(self, epoch: int, start: int, end: int, tone: str = "", **more: Any) -> None:
         """The bracket under one leader epoch: it began at `start` and ends before `end`."""
         if end <= start:
             return
@@ -140,7 +144,7 @@ class Log:
         if width_of(word, 12, True) > right - left + 8:
             word = str(epoch)
         bracket(self.canvas, f"{self.key}/epoch/{epoch}", left, right, self.y + self.h + 12, word,
-                f"epoch-{epoch}", **more)
+                tone or f"epoch-{epoch}", **more)
 
     def transaction(self, name: str, base: int, last: int, tone: str, state: str) -> None:
         """The bar over a transaction's records. state: open | committed | aborted."""

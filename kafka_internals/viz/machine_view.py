@@ -40,28 +40,34 @@ def _scene(look: Look, subject: str, diagram: Diagram, attribute: str) -> Scene:
     scene.field("subject", 34, 30, "state of", _named(subject))
     taken = (last.old, last.new) if last else None
     for number, edge in enumerate(diagram.edges):
-        _draw_edge(scene, edge, number, scale, left, lit=taken == (edge.start, edge.end))
-    for name, (x, y, w, h) in diagram.states.items():
-        here = name == state
-        at = left + x * scale, TOP + y * scale
-        scene.rect(f"state/{name}", at[0] - w * scale / 2, at[1] - h / 2, w * scale, h,
-                   "solid" if here else "box", r=8, z=2,
-                   ask=(subject, attribute) if here else None)
-        scene.text(f"state/{name}/name", at[0], at[1] + 5, name,
-                   f"s14 w6 mid {'rev' if here else ''}")
+        draw_edge(scene, edge, number, scale, left, TOP, lit=taken == (edge.start, edge.end))
+    for name, box in diagram.states.items():
+        draw_state(scene, name, box, scale, left, TOP, (subject, attribute) if name == state
+                   else None)
     scene.caption(_say(subject, last, look))
     return scene
 
 
-def _draw_edge(scene: Scene, edge: Edge, number: int, scale: float, left: float,
-               lit: bool) -> None:
+def draw_state(scene: Scene, name: str, box: tuple, scale: float, left: float, top: float,
+               ask: tuple[str, str] | None) -> None:
+    """A state as a box; filled where something stands in it, which `ask` then asks about."""
+    (x, y, w, h), here = box, ask is not None
+    at = left + x * scale, top + y * scale
+    scene.rect(f"state/{name}", at[0] - w * scale / 2, at[1] - h / 2, w * scale, h,
+               "solid" if here else "box", r=8, z=2, ask=ask)
+    scene.text(f"state/{name}/name", at[0], at[1] + 5, name, f"s14 w6 mid {'rev' if here else ''}")
+
+
+def draw_edge(scene: Scene, edge: Edge, number: int, scale: float, left: float, top: float,
+              lit: bool) -> None:
+    """An arrow with the event's name; strong where it was taken last."""
     key, look = f"edge/{number}", "bold-line" if lit else "rule"
     numbers = _scaled(edge.d, scale)
-    scene.path(key, numbers, left, TOP, f"way {look}", z=1)
-    x, y = left + edge.tip[0] * scale, TOP + edge.tip[1] * scale
+    scene.path(key, numbers, left, top, f"way {look}", z=1)
+    x, y = left + edge.tip[0] * scale, top + edge.tip[1] * scale
     angle = math.atan2(edge.tip[1] - edge.before_tip[1], edge.tip[0] - edge.before_tip[0])
     scene.path(f"{key}/head", _head(angle), x, y, "solid" if lit else "solid-2", z=2)
-    scene.text(f"{key}/label", left + edge.label[0] * scale, TOP + edge.label[1] * scale + 4,
+    scene.text(f"{key}/label", left + edge.label[0] * scale, top + edge.label[1] * scale + 4,
                edge.event, f"s12 mid {'w7' if lit else 'soft'}")
 
 

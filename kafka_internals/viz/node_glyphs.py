@@ -116,11 +116,11 @@ class MessageGlyphs(Canvas):
 
     def message(self, key: str, kind: str, text: str, way: tuple[Point, Point], *,
                 share: float = 0.5, ident: str = "", carried: tuple[str, ...] = (),
-                tone: str = "", track: bool = True, **more: Any) -> None:
+                tone: str = "", track: bool = True, below: str = "", **more: Any) -> None:
         """A request (hollow) or response (filled) at `share` of its way; "lost" ends with a cross.
 
-        `carried` are the tones of the record batches inside. The group rises at the first point
-        of `way` and leaves into the second.
+        `carried` are the tones of the record batches inside, `below` is a second line. The group
+        rises at the first point of `way` and leaves into the second.
         """
         (x1, y1), (x2, y2) = way
         x, y = x1 + (x2 - x1) * share, y1 + (y2 - y1) * share
@@ -132,6 +132,10 @@ class MessageGlyphs(Canvas):
         with self.group(key, x, y, enter=(x1, y1), leave=leave):
             self._pill(key, f"{kind} {'toned ' + tone if tone else ''}".strip(), text, toward,
                        ident, carried, more)
+            if below:
+                wide = width_of(below, 12) + 6
+                self.rect(f"{key}/below/ground", -wide / 2, 15, wide, 16, "paper", r=3, z=8)
+                self.text(f"{key}/below", 0, 27, below, f"s12 mid {'bad' * (kind == 'lost')}", z=9)
         if kind == "lost":
             self.path(f"{key}/cross", CROSS, x2, y2, "hotline thick", z=9)
 

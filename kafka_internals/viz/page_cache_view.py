@@ -3,6 +3,7 @@
 Kafka writes into the operating system's page cache and leaves it to the system when that reaches
 the disk. Each file is a row of pages of 4 KiB, above the shore as the page cache has them, below it
 as the disk has them. Only what is below survives without power; a process that dies takes nothing.
+The broker's copy of the metadata log is left out: any part of it can be fetched again.
 """
 
 from collections.abc import Iterable
@@ -15,9 +16,10 @@ from kafka_internals.viz.scene import Scene
 WIDTH, LEFT, CELL, PAGES, FILES = 720, 250, 40, 9, 4
 TOP, ROW = 74, 74
 PAGE_BYTES = 4096
+METADATA_LOG = "__cluster_metadata-0/"
 
 
-@view(lambda broker: f"The page cache of broker {broker}")
+@view(lambda broker: f"The page cache of broker {broker}", of_data=True)
 def page_cache_view(look: Look, broker: int, whose: Any) -> Scene:
     """The files of a broker as their pages: the newest segments, then what else has room."""
     return pages_scene(look, broker, look.disk(broker).files)
@@ -26,7 +28,7 @@ def page_cache_view(look: Look, broker: int, whose: Any) -> Scene:
 def pages_scene(look: Look, broker: int, files: Iterable, first: str = "",
                 marked: range = range(0)) -> Scene:
     """The same, with the file `first` on top and the `marked` pages of it pointed at."""
-    written = [one for one in files if one.pages]
+    written = [one for one in files if one.pages and not one.name.startswith(METADATA_LOG)]
     files = [one for one in written if one.name.endswith(".log")][-FILES:]
     files += [one for one in written if not one.name.endswith(".log")][:FILES - len(files)]
     if top := [one for one in written if one.name == first]:
@@ -88,8 +90,8 @@ def _say(look: Look, broker: int, files: list) -> str:
     dirty = sum(page == "dirty" for one in files for page in one.pages)
     lost = sum(one.unflushed_bytes for one in files)
     if not files:
-        return f"Broker {broker} has written nothing yet."
+        return f"Broker {broker} has written nothing of a topic yet."
     if not dirty:
-        return f"Everything that broker {broker} has written is on its disk."
+        return f"Everything that broker {broker} has written of its topics is on its disk."
     return (f"{lost} bytes in {dirty} dirty page{'s' * (dirty > 1)} of broker {broker} are not on "
             f"its disk: a power loss may take them, a crash of the process does not.")

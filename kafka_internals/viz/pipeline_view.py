@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 @view(lambda subject: f"Inside broker {subject}" if type(subject) is int
-      else f"Inside the leader of {subject}", Insides)
+      else f"Inside the leader of {subject}", Insides, of_data=True)
 def pipeline_view(look: Look, subject: Any, whose: Any) -> Scene:
     """The request path of a broker, by its id, or of a partition's leader, with that log."""
     partition = None if type(subject) is int else TopicPartition.of(subject)

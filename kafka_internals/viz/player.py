@@ -20,7 +20,7 @@ from kafka_internals.viz import encode, svg
 from kafka_internals.viz.theme import EVENT_MARKS, ICONS, STATIC, variables
 
 PARTS = ("dom", "film", "why", "stage", "notes", "scrubber", "panels", "save", "player", "build",
-         "inside", "guard", "main")
+         "inside", "fork", "guard", "main")
 EMBED = "KAFKA_INTERNALS_RENDER"            # "embed": a live page in a frame instead of a widget
 EMBED_HEIGHT = 1010                         # px until the page inside has told its own
 LISTEN = ("<script>addEventListener('message',e=>{const f=[...document.querySelectorAll('iframe')]"
@@ -77,16 +77,38 @@ class Player(anywidget.AnyWidget):
     film = traitlets.Bytes().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode().tag(sync=True)
+    forks = traitlets.Dict().tag(sync=True)         # what the reader may change; `back`: to what
 
     def __init__(self, film: dict, spoiler: bool = False) -> None:
         super().__init__(**self._traits_of(film, spoiler))
+        self._forks: Any = None
+        self.on_msg(lambda _, asked, __: self.hear(asked))
 
-    def show(self, film: dict, spoiler: bool = False) -> None:
+    def show(self, film: dict, spoiler: bool = False, forks: dict | None = None) -> None:
         """Play another film in the same place: film, card and picture change in one message."""
-        traits = self._traits_of(film, spoiler)
+        traits = self._traits_of(film, spoiler) | {"forks": forks or {}}
         with self.hold_sync():
             for name, value in traits.items():
                 self.set_trait(name, value)
+
+    # -- two futures ------------------------------------------------------------------------------
+    def offer(self, forks: Any) -> None:
+        """Let the reader fork this film: `forks` says what may be changed, and films both."""
+        self._forks, self._whole = forks, self._source
+        self.forks = forks.offered
+
+    def hear(self, asked: dict) -> None:
+        """A command of the reader: a fork at an event, or the way back. Errors are told there."""
+        try:
+            if self._forks is None:
+                raise ValueError("this film cannot be forked")
+            if "back" in asked:
+                self.show(self._whole | {"telling": asked["back"]}, forks=self._forks.offered)
+                return
+            film = self._forks.film(asked["event"], asked["change"], asked["longer_ms"])
+            self.show(film, forks={"back": asked["event"]})
+        except Exception as error:
+            self.send({"failed": f"{type(error).__name__}: {svg.plain(error)}"})
 
     @property
     def source(self) -> dict:

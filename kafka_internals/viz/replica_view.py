@@ -42,7 +42,7 @@ FAULTS = {
 DOWN = ("crashed", "stopped", "without power", "without disk")
 
 
-@view(lambda partition: f"{partition} on its replicas")
+@view(lambda partition: f"{partition} on its replicas", of_data=True, narrow=True)
 def replica_view(look: Look, partition: Any, whose: Any) -> Scene:
     """Logs, log end offsets and high watermarks of a partition's replicas."""
     partition = TopicPartition.of(partition)
@@ -63,7 +63,7 @@ def replica_view(look: Look, partition: Any, whose: Any) -> Scene:
                    ys[seen.broker], first, own.broker)
     if layout.near:
         _messages(scene, look, whose, partition, ys)
-    scene.caption(_say(look, partition, own, rows))
+    scene.caption(say(look, partition, own, rows))
     return scene
 
 
@@ -105,27 +105,28 @@ def _row(scene: Scene, layout: Layout, partition: TopicPartition, seen: ReplicaS
             committed = batch.last_offset < seen.high_watermark
             log.batch(batch.base_offset, batch.last_offset, f"epoch-{batch.leader_epoch + 1}",
                       "committed" if committed else "uncommitted",
-                      inspect=_batch_details(batch, subject))
+                      inspect=batch_details(batch, subject))
     end, mark = seen.log_end_offset, seen.high_watermark
     if end >= first:
-        log.log_end(end, ask=_asks_for_end(partition, seen, own))
+        log.log_end(end, ask=asks_for_end(partition, seen, own))
     else:
-        _before(scene, f"{key}/log/leo", layout.log_x, y + 25, f"LEO {end}",
-                _asks_for_end(partition, seen, own))
+        mark_before(scene, f"{key}/log/leo", layout.log_x, y + 25, f"LEO {end}",
+                    asks_for_end(partition, seen, own))
     if mark is not None and mark >= first:
         log.high_watermark(mark, ask=(subject, "high_watermark"))
     elif mark is not None:
-        _before(scene, f"{key}/log/hw", layout.log_x, y - 12, f"HW {mark}",
-                (subject, "high_watermark"))
+        mark_before(scene, f"{key}/log/hw", layout.log_x, y - 12, f"HW {mark}",
+                    (subject, "high_watermark"))
 
 
-def _before(scene: Scene, key: str, x: float, y: float, text: str, ask: tuple[str, str]) -> None:
+def mark_before(scene: Scene, key: str, x: float, y: float, text: str,
+                ask: tuple[str, str]) -> None:
     """A mark that stands further left than the picture begins."""
     scene.path(f"{key}/sign", "M6-5 0 0 6 5", x - 4, y - 4.5, "leo", z=4)
     scene.text(f"{key}/text", x + 6, y, text, "s12 w6 soft", ask=ask)
 
 
-def _asks_for_end(partition: TopicPartition, seen: ReplicaSeen, own: int) -> tuple[str, str]:
+def asks_for_end(partition: TopicPartition, seen: ReplicaSeen, own: int) -> tuple[str, str]:
     """The end of a log that only a leader's belief tells is asked of that belief."""
     if seen.batches is None and seen.broker != own:
         return replica_name(partition, own), f"remote_log_end_offset.{seen.broker}"
@@ -140,7 +141,7 @@ def _details(seen: ReplicaSeen, partition: TopicPartition) -> dict:
             "fields": [[name, "unknown" if value is None else value] for name, value in known]}
 
 
-def _batch_details(batch: Any, subject: str) -> dict:
+def batch_details(batch: Any, subject: str) -> dict:
     offsets = str(batch.base_offset) if batch.base_offset == batch.last_offset else \
         f"{batch.base_offset} to {batch.last_offset}"
     return {"title": f"Record batch, offset {offsets}", "where": subject,
@@ -163,7 +164,7 @@ def _messages(scene: Scene, look: Look, whose: Any, partition: TopicPartition,
         if way and str(partition) in message.text:
             kind = "lost" if message.lost else message.kind
             request = f"request{message.id[message.id.index('-'):]}"
-            scene.message(f"m/{message.id}", kind, _short(message, partition), way,
+            scene.message(f"m/{message.id}", kind, short(message, partition), way,
                           ident=message.ident,
                           ask=(request, "asked" if message.kind == "request" else "answer"))
 
@@ -187,7 +188,7 @@ def _way(message: Message, ys: dict[int, float], clients: list[str]) -> tuple | 
     return (x, ends[0] + lean), (x, ends[1] - lean)
 
 
-def _short(message: Message, partition: TopicPartition) -> str:
+def short(message: Message, partition: TopicPartition) -> str:
     """What a pill says: the offset of a fetch, or what its answer brought."""
     text = message.text
     if fetch := re.search(rf"fetch.*{re.escape(str(partition))} at (\d+)", text):
@@ -203,7 +204,7 @@ def _short(message: Message, partition: TopicPartition) -> str:
 
 
 # -- the sentence ----------------------------------------------------------------------------------
-def _say(look: Look, partition: TopicPartition, own: Any, rows: list[ReplicaSeen]) -> str:
+def say(look: Look, partition: TopicPartition, own: Any, rows: list[ReplicaSeen]) -> str:
     """What this event did; where it did nothing here, how things stand."""
     return _leader_says(look, partition, own) or _followers_say(look, partition) \
         or _fault(look) or _messages_say(look, partition) or _stands(partition, own)
@@ -248,7 +249,7 @@ def _span(change: Any) -> str:
 
 def _fault(look: Look) -> str | None:
     for change in look.changes:
-        if change.attribute == "state" and change.subject.startswith("broker-"):
+        if change.attribute == "state" and change.subject.removeprefix("broker-").isdecimal():
             return FAULTS[change.new].format(broker=change.subject[7:])
     return None
 
@@ -259,18 +260,18 @@ def _messages_say(look: Look, partition: TopicPartition) -> str | None:
         if message.event == look.event and str(partition) in message.text:
             who, to = message.ends
             if message.lost:
-                return f"{_capital(who)} sends to {to}, and the message is lost."
+                return f"{capital(who)} sends to {to}, and the message is lost."
             verb = "asks" if message.kind == "request" else "answers"
-            return f"{_capital(who)} {verb} {to}: {message.text}."
+            return f"{capital(who)} {verb} {to}: {message.text}."
     for message in look.arrived:
         if str(partition) in message.text:
             who, to = message.ends
             what = "request" if message.kind == "request" else "answer"
-            return f"{_capital(who)}'s {what} {message.ident} reaches {to}: {message.text}."
+            return f"{capital(who)}'s {what} {message.ident} reaches {to}: {message.text}."
     return None
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 

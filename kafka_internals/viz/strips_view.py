@@ -33,7 +33,8 @@ WIDE, NARROW = (124, 48, 10), (96, 42, 5)   # where a log begins, its cells, how
 HEADER = 30, 105, 222, 330                  # on a narrow stage
 
 
-@view(lambda topic: f"The partitions of {getattr(topic, 'name', topic)}")
+@view(lambda topic: f"The partitions of {getattr(topic, 'name', topic)}",
+      of_data=True, narrow=True)
 def strips_view(look: Look, topic: Any, whose: Any) -> Scene:
     """Every partition of a topic, its records, and the positions of its consumers."""
     topic = getattr(topic, "name", topic)

@@ -1,5 +1,7 @@
 """One JupyterLab, one Notebook, one Chromium for the session; nothing may leave the host."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -105,8 +107,9 @@ class View:
         assert (self.errors, self.outside) == ([], [])
 
 
-@pytest.fixture
-def view(browser):
+@contextmanager
+def views(browser) -> Iterator[Callable[..., View]]:
+    """Opens pages; in the end none of them may have had an error."""
     opened = []
 
     def make(**options) -> View:
@@ -116,6 +119,19 @@ def view(browser):
     for one in opened:
         one.clean()
         one.context.close()
+
+
+@pytest.fixture
+def view(browser):
+    with views(browser) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared(browser):
+    """Pages that serve several tests: to open JupyterLab takes longer than most of them."""
+    with views(browser) as make:
+        yield make
 
 
 @pytest.fixture(scope="package")

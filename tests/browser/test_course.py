@@ -19,7 +19,7 @@ TRUST = ("import sys; from pathlib import Path; from kafka_internals.tools impor
          "lab.trust()")
 
 
-@pytest.fixture(params=BOOKS, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=BOOKS, ids=lambda path: path.stem)
 def book(request, lab) -> Path:
     """A notebook as a fresh clone has it, trusted as the `lab` verb does before it starts."""
     fresh = lab.root / request.param.name
@@ -28,13 +28,21 @@ def book(request, lab) -> Path:
     return fresh
 
 
-def test_a_fresh_notebook_shows_its_pictures_before_anything_runs(lab, view, book):
-    opened = view()
-    opened.page.goto(f"{lab.url}/lab/tree/{book.name}?reset")
-    opened.page.wait_for_function(READY, timeout=60_000)
+@pytest.fixture(scope="module")
+def opened(lab, shared, book):
+    """It in JupyterLab, for the two tests that follow each other."""
+    one = shared()
+    one.page.goto(f"{lab.url}/lab/tree/{book.name}?reset")
+    one.page.wait_for_function(READY, timeout=60_000)
+    yield one
+    one.page.close()
+
+
+def test_a_fresh_notebook_shows_its_pictures_before_anything_runs(opened):
     opened.page.wait_for_selector('.jp-RenderedSVG img[src^="data:image/svg+xml"]')
     assert opened.page.locator(".ki-player").count() == 0
     assert opened.page.locator(FAILED).count() == 0
+    opened.clean()
 
 
 def films(book: Path) -> int:
@@ -43,12 +51,13 @@ def films(book: Path) -> int:
                if not part.is_deeper)
 
 
-def test_it_runs_from_top_to_bottom(lab, view, book):
-    opened = view()
-    opened.run_notebook(lab, book.name)
+def test_it_runs_from_top_to_bottom(opened, book):
+    opened.command("notebook:run-all-cells")
+    opened.page.wait_for_selector(".ki-player[data-step] svg rect, .ki-still img")
     opened.page.wait_for_function(
         f"() => document.querySelectorAll('.ki-player[data-step]').length >= {films(book)}")
     assert opened.page.locator(".ki-player:not([data-step])").count() == 0
+    opened.clean()
 
 
 def test_it_is_exported_as_one_live_page_that_asks_nothing_outside(view, book, tmp_path,

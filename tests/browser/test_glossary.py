@@ -19,12 +19,12 @@ SEEN = """text => { const e = [...document.querySelectorAll('h3')].find(
   return r.top > -2 && r.bottom <= innerHeight }"""
 
 
-@pytest.fixture
-def recap(tmp_path):
+@pytest.fixture(scope="module")
+def recap(tmp_path_factory):
     """A notebook that ends in a recap."""
     anchors = {one.name: one.anchor for one in TERMS}
     links = "\n".join(f"- [**{name}**](glossary.md#{anchors[name]})" for name in LINKED)
-    path = tmp_path / "recap.ipynb"
+    path = tmp_path_factory.mktemp("recap") / "recap.ipynb"
     nbformat.write(nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell(f"## Recap\n\n{links}")],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3",
@@ -32,25 +32,40 @@ def recap(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("name", LINKED)
-def test_in_jupyterlab_a_click_opens_the_glossary_at_the_term(lab, view, recap, name):
+@pytest.fixture(scope="module")
+def in_lab(lab, shared, recap):
+    """The recap in JupyterLab, where the glossary has not been opened yet."""
     shutil.copy(GLOSSARY, lab.root / "glossary.md")
     shutil.copy(recap, lab.root / "recap.ipynb")
-    opened = view()
+    opened = shared()
     opened.page.goto(f"{lab.url}/lab/tree/recap.ipynb?reset")
     opened.page.wait_for_function(READY, timeout=60_000)
-    opened.page.get_by_role("link", name=name, exact=True).click()
-    opened.page.wait_for_function(SEEN, arg=name, timeout=20_000)
+    return opened
 
 
 @pytest.mark.parametrize("name", LINKED)
-def test_in_exported_pages_a_click_leads_to_the_term(view, recap, tmp_path, name):
-    together = frozenset({"recap", "glossary"})
+def test_in_jupyterlab_a_click_opens_the_glossary_at_the_term(in_lab, name):
+    in_lab.page.get_by_role("link", name=name, exact=True).click()
+    in_lab.page.wait_for_function(SEEN, arg=name, timeout=20_000)
+    in_lab.clean()
+    in_lab.command("application:close")
+    in_lab.page.wait_for_function(READY)
+
+
+@pytest.fixture(scope="module")
+def exported(recap, tmp_path_factory):
+    """The folder of both pages."""
+    folder, together = tmp_path_factory.mktemp("exported"), frozenset({"recap", "glossary"})
     for path in (recap, GLOSSARY):
-        (tmp_path / f"{path.stem}.html").write_text(page_of(path, together), encoding="utf-8")
+        (folder / f"{path.stem}.html").write_text(page_of(path, together), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_in_exported_pages_a_click_leads_to_the_term(view, exported, name):
     opened = view()
-    opened.page.goto((tmp_path / "recap.html").as_uri())
+    opened.page.goto((exported / "recap.html").as_uri())
     opened.page.get_by_role("link", name=name, exact=True).click()
-    expect(opened.page).to_have_url((tmp_path / "glossary.html").as_uri() + "#"
+    expect(opened.page).to_have_url((exported / "glossary.html").as_uri() + "#"
                                     + name.replace(" ", "-"))
     opened.page.wait_for_function(SEEN, arg=name)

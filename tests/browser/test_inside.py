@@ -14,7 +14,8 @@ PILL = "[data-key='t/request-producer-1.3/pill']"
 IN_LOG = "[data-key='log/batch/kind-1/0']"
 LABELS = ["its bytes", "where it lies", "its pages"]
 CODE = ("from kafka_internals import Cluster, pipeline_view\n"
-        "cluster = Cluster(seed=7)\ncluster.create_topic('orders', 1, 3)\n"
+        "cluster = Cluster(seed=7)\n"
+        "cluster.create_topic('orders', replica_assignment={0: [1, 2, 3]})\n"
         "cluster.producer(acks='all').send('orders', 'paid', key='ada')\ncluster.run(ms=20)\n"
         "cluster.film(pipeline_view, 'orders-0')")
 PICKED = "player => [...player.querySelectorAll('.ki-same')].map(e => e.dataset.key)"

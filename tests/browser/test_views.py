@@ -1,5 +1,6 @@
 """Every view of the engine in a real browser: nothing overlaps, leaves its stage or jumps."""
 
+import functools
 from collections import Counter
 
 import pytest
@@ -21,16 +22,20 @@ COUNT = """() => [...document.querySelectorAll('.ki-stage :is(rect, circle, line
 FILMED = {name: rest for name, *rest in stories.filmed()}
 
 
+@functools.cache
+def filmed(name: str) -> dict:
+    drawn, cluster, subject, options = FILMED[name]
+    return drawn.data(cluster, subject, **options)
+
+
 @pytest.mark.parametrize("name", FILMED)
 def test_nothing_overlaps_in_any_frame(view, tmp_path, name):
-    drawn, cluster, subject, options = FILMED[name]
-    page = drawn.film(cluster, subject, **options).save(tmp_path / f"{name}.html")
+    page = Player(filmed(name)).save(tmp_path / f"{name}.html")
     assert overlap.check(view(reduced_motion="reduce"), page) == []
 
 
 def test_a_belief_is_drawn_as_cleanly_as_the_truth(view, tmp_path):
-    drawn, cluster, subject, options = FILMED["replicas"]
-    page = drawn.film(cluster, subject, **options).save(tmp_path / "belief.html")
+    page = Player(filmed("replicas")).save(tmp_path / "belief.html")
     assert overlap.check(view(reduced_motion="reduce"), page, whose="broker-1") == []
 
 
@@ -47,17 +52,12 @@ def test_two_real_futures_stand_side_by_side(view, tmp_path):
 
 @pytest.mark.parametrize("name", FILMED)
 def test_after_stepping_to_the_end_the_page_has_every_shape_of_the_scene(view, tmp_path, name):
-    drawn, cluster, subject, options = FILMED[name]
-    film = drawn.data(cluster, subject, **options)
+    film = filmed(name)
     scene = encode.materialise(film["frames"]["truth"])[-1]
     opened = view(reduced_motion="reduce")
     player = opened.open_file(Player(film).save(tmp_path / "film.html"))
-    player.focus()
-    opened.page.keyboard.press("Home")
-    opened.at(0)
-    for step in range(1, len(film["frames"]["truth"])):
-        opened.page.keyboard.press("ArrowRight")
-        opened.at(step)
+    keys = ["Home"] + ["ArrowRight"] * (len(film["frames"]["truth"]) - 1)
+    assert player.evaluate(overlap.PRESS, keys) == [str(step) for step in range(len(keys))]
     counted = opened.page.evaluate(COUNT)
     assert counted == Counter(s["k"] for s in scene.values() if s["k"] != "group")
 

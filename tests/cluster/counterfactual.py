@@ -7,12 +7,18 @@ a time is read from the trace, which `NoSilentChange` keeps honest.
 from bisect import bisect_right
 from typing import NamedTuple
 
+from kafka_internals.cluster import controller_server as controller
 from kafka_internals.cluster.broker_server import FETCHER_DONE, HANDLED, NETWORK_DONE
 from kafka_internals.sim.trace import Change
 from kafka_internals.sim.why import ancestors
 
 MESSAGES = ("request", "response")
-TASKS = (NETWORK_DONE, HANDLED, FETCHER_DONE)
+TASKS = (NETWORK_DONE, HANDLED, FETCHER_DONE, controller.TURN, controller.HANDLED)
+
+
+# When somebody was heard of last decides when it counts as silent, and not whether.
+DEADLINES = ("contact_ms",)
+DOWN = ("stopped", "crashed", "without power", "without disk")
 
 
 class Finding(NamedTuple):
@@ -49,13 +55,22 @@ class Counterfactual:
         t_us = self.trace.event(change.event).t_us
         return self._twin(lost).at(change.subject, change.attribute, t_us) != change.new
 
+    def moves_it(self, lost, change):
+        """True where it was made at another time, or not at all, without `lost`."""
+        t_us = self.trace.event(change.event).t_us
+        return not self._twin(lost).is_made_at(change, t_us)
+
     def false_reads(self):
         """Every named read whose event could be lost without a difference."""
         for index, change in self._questions():
             for link in self.trace.links(index):
                 read = self.trace.change(link)
                 lost = self._delivery(read, self.trace.event(change.event).node)
-                if lost != self._task(change.event) and not self.changes_it(lost, change):
+                if lost == read.event and self._twin(lost).is_made_at(
+                        read, self.trace.event(lost).t_us):
+                    continue                          # a lost tick is made up for at once
+                differs = self.moves_it if read.attribute in DEADLINES else self.changes_it
+                if lost != self._task(change.event) and not differs(lost, change):
                     yield Finding(change, read)
 
     def _delivery(self, read, reader):
@@ -77,8 +92,15 @@ class Counterfactual:
         return next((one[0] for one in self.trace.events if one[5] == handled), event)
 
     def forgotten(self):
-        """Every message whose loss makes a difference, and that no read goes back to."""
-        messages = [event for event in self.trace.events if event[4] in MESSAGES]
+        """Every message whose loss makes a difference, and that no read goes back to.
+
+        Messages of the scene, before time 0, are not asked about. What they set up is read all the
+        same (a leader's role, a Metadata answer's leaders), but without one of them it is another
+        story: a leader that has not heard of its partition refuses, refused batches stand in each
+        other's way, and topics draw each other's ids. That nothing was in the way is no read.
+        """
+        messages = [event for event in self.trace.events
+                    if event[4] in MESSAGES and event[1] >= 0]
         for index, change in self._questions():
             told = {self.trace.changes[at][1:3] for at in ancestors(self.trace, index)}
             for event in messages:
@@ -110,6 +132,20 @@ class Values:
             times, values = self._of.setdefault((change[1], change[2]), ([], []))
             times.append(trace.event(change[0]).t_us)
             values.append(change[4])
+            if change[2] == "state" and change[4] in DOWN:
+                self._are_gone(f"@{change[1].removeprefix('broker-')}", times[-1])
+
+    def _are_gone(self, broker, t_us):
+        """With a process everything goes that it knew of its replicas."""
+        for (subject, _), (times, values) in self._of.items():
+            if subject.endswith(broker):
+                times.append(t_us)
+                values.append("no value any more")
+
+    def is_made_at(self, change, t_us):
+        """True where the attribute becomes the same value at this very time."""
+        times, values = self._of.get((change.subject, change.attribute), ([], []))
+        return (t_us, change.new) in zip(times, values)
 
     def at(self, subject, attribute, t_us):
         """The value that stands when everything of this time has happened."""

@@ -13,10 +13,20 @@ INSTANT = CostModel(0, 0, 0, 0, 0, DiskCost(0, 0, 0))
 PACE = {"request.timeout.ms": 60, "delivery.timeout.ms": 200, "retry.backoff.ms": 10}
 
 
+SHORT = {"broker.session.timeout.ms": 400, "broker.heartbeat.interval.ms": 100}
+
+
+def in_turn(partitions=1, replication_factor=3, brokers=3):
+    """Partition p is led by the p-th broker, and followed by the next ones."""
+    return {partition: [(partition + place) % brokers + 1 for place in range(replication_factor)]
+            for partition in range(partitions)}
+
+
 def cluster(partitions=1, replication_factor=3, brokers=3, **configs):
     """Three brokers, `orders` led by the first, min.insync.replicas 2."""
     made = Cluster(brokers, seed=3, jitter_ms=0, cost=INSTANT, configs=configs)
-    made.create_topic("orders", partitions, replication_factor, {"min.insync.replicas": 2})
+    made.create_topic("orders", configs={"min.insync.replicas": 2},
+                      replica_assignment=in_turn(partitions, replication_factor, brokers))
     return made
 
 
@@ -89,7 +99,8 @@ def acks_1_and_acks_0():
 
 
 def a_killed_follower():
-    made = cluster()
+    """It leaves the ISR when its session is over, and may register then."""
+    made = cluster(**SHORT)
     producer = made.producer(acks="all", linger_ms=0)
     producer.send("orders", "a").get()
     made.kill(3)
@@ -97,7 +108,7 @@ def a_killed_follower():
     made.run(ms=50)
     made.restart(3)
     receipt.get()
-    made.run(ms=1_200)
+    made.run(ms=500)
     return made
 
 
@@ -154,10 +165,18 @@ def a_cut_and_healed_link():
     return made
 
 
-def too_few_in_sync():
-    made = Cluster(seed=3, jitter_ms=0, cost=INSTANT)
+def one_is_missing():
+    """`orders` wants three in sync, and broker 3 was silent for too long when it was created."""
+    made = Cluster(seed=3, jitter_ms=0, cost=INSTANT, configs=SHORT)
     made.kill(3)
-    made.create_topic("orders", 1, 3, {"min.insync.replicas": 3})
+    made.run(ms=400)                                    # just now the controller has fenced it
+    made.create_topic("orders", configs={"min.insync.replicas": 3},
+                      replica_assignment=in_turn())
+    return made
+
+
+def too_few_in_sync():
+    made = one_is_missing()
     made.producer(acks="all", linger_ms=0, retries=2, retry_backoff_ms=20).send("orders", "a")
     made.run(ms=200)
     return made
@@ -167,7 +186,7 @@ def a_topic_that_comes_late():
     made = cluster()
     made.producer(acks="all", linger_ms=0).send("payments", "x")
     made.run(ms=20)
-    made.create_topic("payments", 1, 3)
+    made.create_topic("payments", replica_assignment=in_turn())
     made.run(ms=300)
     return made
 
@@ -218,16 +237,16 @@ def a_fetch_that_waits_for_bytes():
 
 
 def lost_power():
-    made = cluster()
+    made = cluster(**SHORT)
     producer = made.producer(acks="all", linger_ms=0)
     for value in ("a", "b"):
         producer.send("orders", value).get()
     made.power_loss(2)
     made.run(ms=20)
     made.restart(2)
-    made.run(ms=1_300)
+    made.run(ms=700)
     producer.send("orders", "c")
-    made.run(ms=1_000)
+    made.run(ms=300)
     return made
 
 
@@ -295,7 +314,7 @@ def a_key_that_moves():
 
 
 def a_killed_leader():
-    made = cluster(partitions=2)
+    made = cluster(partitions=2, **SHORT)
     producer = made.producer(acks="all", linger_ms=0)
     consumer = reader(made, "orders-0", "orders-1")
     for number in range(2):
@@ -305,7 +324,7 @@ def a_killed_leader():
     producer.send("orders", "b", partition=1)
     made.run(ms=0.6)
     made.kill(1)
-    made.run(ms=200)
+    made.run(ms=500)
     made.restart(1)
     made.run(ms=300)
     return made
@@ -317,7 +336,7 @@ ONE_LEADER = (
     a_lost_fetch_answer, a_cut_and_healed_link, too_few_in_sync, a_topic_that_comes_late, seeks,
     a_pause_and_a_resume, a_fetch_that_waits_for_bytes, lost_power, a_full_pool,
     a_pipeline_that_is_tried_again)
-HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link,
+HEALING = (a_killed_follower, a_lost_fetch_answer, a_cut_and_healed_link, lost_power,
            a_pipeline_that_is_tried_again)
 SEVERAL_LEADERS = (two_partitions, four_partitions_on_two_brokers, a_killed_leader,
                    a_key_that_moves)

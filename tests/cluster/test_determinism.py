@@ -24,8 +24,8 @@ for seed in range(5, 17):
             print(node.name, name, len(file.data), sha256(file.data).hexdigest())
 """
 # What ENGINE says, in short. Whoever changes it on purpose writes the new one here, and says why.
-# Last: brokers and clients say how many partitions a topic has, and answers read it.
-RECORDED = "f461503209834eb2"
+# Last: a controller decides, brokers keep its log and beat, and replicas are placed by its dice.
+RECORDED = "65bf90adf38c0671"
 FILM = """
 from kafka_internals.viz import encode
 from kafka_internals.viz.replica_view import replica_view

@@ -12,7 +12,8 @@ from kafka_internals.sim.trace import first_difference
 def story():
     """Three records, the second while broker 3 is down; what was made on the way."""
     cluster = Cluster(3, seed=7)
-    orders = cluster.create_topic("orders", 1, 3, {"min.insync.replicas": 2})
+    orders = cluster.create_topic("orders", configs={"min.insync.replicas": 2},
+                                  replica_assignment={0: [1, 2, 3]})
     producer = cluster.producer(acks="all", linger_ms=0)
     consumer = cluster.consumer(auto_offset_reset="earliest")
     consumer.assign("orders-0")
@@ -47,7 +48,8 @@ def test_the_second_stands_right_after_the_event_with_its_clock(at):
     cluster, *_ = story()
     _, changed = cluster.fork(at=at)
     assert changed.event == at
-    assert changed.now_ms == (cluster.trace.event(at).t_us / 1000 if at else 0)
+    assert changed.now_ms == (
+        cluster.trace.event(at).t_us / 1000 if at else Cluster(3, seed=7).now_ms)
     assert changed.trace.events == cluster.trace.events[:at]
     assert changed.trace.changes == [one for one in cluster.trace.changes if one[0] <= at]
     assert [entry.event for entry in changed.journal.entries] == \
@@ -103,11 +105,11 @@ def test_names_and_identities_stay_in_a_fork():
 
 def test_a_handle_that_was_made_later_has_no_twin():
     cluster, orders, producer, consumer, first, second = story()
-    _, changed = cluster.fork(at=2)
+    _, changed = cluster.fork(at=event_of(cluster, "producer"))
     assert changed[orders].name == "orders" and changed[producer].name == "producer-1"
     for handle in (consumer, first, second):
         with pytest.raises(IllegalStateException, match="does not exist in this cluster: it was "
-                                                        "made after event 2"):
+                                                        rf"made after event {changed.event},"):
             changed[handle]
 
 

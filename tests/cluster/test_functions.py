@@ -5,6 +5,7 @@ import pytest
 from kafka_internals.clients.metrics import MetricName
 from kafka_internals.cluster.cluster import Cluster
 from kafka_internals.errors import BufferExhaustedException, IllegalStateException
+from tests.cluster.stories import in_turn
 
 REGIONS = ("north", "south")
 
@@ -23,7 +24,7 @@ def raising(topic, key, value, partitions):
 
 def shop(**options):
     cluster = Cluster(3, seed=5)
-    cluster.create_topic("orders", 2, 3)
+    cluster.create_topic("orders", replica_assignment=in_turn(2))
     return cluster, cluster.producer(linger_ms=2, **options)
 
 

@@ -12,8 +12,8 @@ from kafka_internals.sim.invariants import InvariantViolated
 def on_trial(**options):
     cluster = Cluster(2, seed=3, **options)
     put_on_trial(cluster.machine)
-    cluster.create_topic("orders", 1, 2)
-    cluster.create_topic("alone", 1, 1)
+    cluster.create_topic("orders", 1, 2, replica_assignment={0: [1, 2]})
+    cluster.create_topic("alone", 1, 1, replica_assignment={0: [1]})
     return cluster
 
 

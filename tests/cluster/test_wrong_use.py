@@ -17,6 +17,7 @@ class Shop:
         self.cluster = cluster = Cluster(3, seed=7)
         self.orders = cluster.create_topic("orders", 2, 3)
         self.producer = cluster.producer(acks="all")
+        self.early = cluster.event
         self.consumer = cluster.consumer(auto_offset_reset="earliest")
         self.idle = cluster.consumer()
         self.consumer.assign("orders-0")
@@ -25,8 +26,15 @@ class Shop:
         cluster.kill(3)
         cluster.pause(2)
         self.waiting = self.producer.send("orders", "sent", partition=0)
-        self.old = cluster.fork(at=2)[1]
+        self.old = cluster.fork(at=self.early)[1]
         self.other = canonical.healthy()
+
+
+def bare():
+    """A broker without a disk."""
+    cluster = Cluster(1)
+    cluster.lose_disk(1)
+    return cluster
 
 
 def endless(*handles):
@@ -43,35 +51,25 @@ def by_nothing():
 
 CASES = {
     # topics
-    "topic name": (lambda s: s.cluster.create_topic("my orders"), "InvalidTopicException",
-                   "'my orders' a-z A-Z 0-9"),
-    "topic dot": (lambda s: s.cluster.create_topic("."), "InvalidTopicException", "'.' not"),
-    "topic number": (lambda s: s.cluster.create_topic(5), "InvalidTopicException", "5 characters"),
-    "topic long": (lambda s: s.cluster.create_topic("x" * 250), "InvalidTopicException", "249"),
-    "topic twice": (lambda s: s.cluster.create_topic("orders"), "TopicExistsException",
-                    "'orders' already exists"),
-    "no partitions": (lambda s: s.cluster.create_topic("t", 0), "InvalidPartitionsException", "0"),
+    "topic number": (lambda s: s.cluster.create_topic(5), "InvalidTopicException",
+                     "'5' cannot be represented 'orders'"),
+    "topic without a name": (lambda s: s.cluster.create_topic(""), "InvalidTopicException",
+                             "'' cannot be represented"),
     "true partitions": (lambda s: s.cluster.create_topic("t", True), "InvalidPartitionsException",
-                        "True"),
-    "no replicas": (lambda s: s.cluster.create_topic("t", 1, 0),
-                    "InvalidReplicationFactorException", "larger than 0"),
-    "too many replicas": (lambda s: s.cluster.create_topic("t", 1, 4),
-                          "InvalidReplicationFactorException", "4 only 3 broker(s)"),
-    "topic config": (lambda s: s.cluster.create_topic("t", configs={"min.insync.replica": 2}),
-                     "InvalidConfigurationException", "min.insync.replica 'min.insync.replicas'"),
-    "topic config value": (lambda s: s.cluster.create_topic(
-        "t", configs={"min.insync.replicas": 0}), "InvalidConfigurationException", "at least 1"),
+                        "partitions=True whole number"),
+    "half a replica": (lambda s: s.cluster.create_topic("t", 1, 0.5),
+                       "InvalidReplicationFactorException", "replication_factor=0.5 whole number"),
+    "brokers as text": (lambda s: s.cluster.create_topic("t", replica_assignment={0: "123"}),
+                        "InvalidReplicaAssignmentException", "'123' {0: [1, 2, 3]}"),
     "partition of a topic": (lambda s: s.orders[2], "IndexError", "2 partitions 0 to 1"),
-    "fewer partitions": (lambda s: s.cluster.create_partitions("orders", 1),
-                         "InvalidPartitionsException",
-                         "The topic orders currently has 2 partition(s); 1 would not be an "
-                         "increase."),
-    "as many partitions": (lambda s: s.cluster.create_partitions(s.orders, 2),
-                           "InvalidPartitionsException", "Topic already has 2 partition(s)."),
     "partitions of no topic": (lambda s: s.cluster.create_partitions("payments", 4),
                                "UnknownTopicOrPartitionException", "'payments' orders"),
     "half a partition": (lambda s: s.cluster.create_partitions("orders", 2.5),
                          "InvalidPartitionsException", "2.5 total"),
+    "quota of 5": (lambda s: s.cluster.alter_client_quotas(5, {"producer_byte_rate": 1}),
+                   "InvalidRequestException", "5 client.id None"),
+    "quota of a word": (lambda s: s.cluster.alter_client_quotas("x", {"producer_byte_rate": "1"}),
+                        "InvalidRequestException", "producer_byte_rate '1' greater than 0"),
     # clients
     "producer config": (lambda s: s.cluster.producer(ack="all"), "ConfigException", "'ack' 'acks'"),
     "producer value": (lambda s: s.cluster.producer(acks="2"), "ConfigException", "acks all"),
@@ -175,7 +173,7 @@ CASES = {
     "fork at a word": (lambda s: s.cluster.fork(at="noon"), "IllegalStateException", "'noon'"),
     "twin of a word": (lambda s: s.cluster["producer-1"], "TypeError", "handle 'producer-1'"),
     "twin unborn": (lambda s: s.old[s.consumer], "IllegalStateException",
-                    "consumer-1 after event 2"),
+                    "consumer-1 made after event"),
     "look": (lambda s: s.cluster.look("orders-0@7"), "IllegalStateException",
              "'orders-0@7' orders-0@1"),
     "log of nothing": (lambda s: s.cluster.log("orders-7", 1), "UnknownTopicOrPartitionException",
@@ -188,8 +186,8 @@ CASES = {
     "export crashed": (lambda s: s.cluster.export(1, "x", crashed="yes"), "TypeError",
                        "crashed='yes'"),
     "export to a file": (lambda s: s.cluster.export(1, __file__), "NotADirectoryError", "a file"),
-    "export of nothing": (lambda s: Cluster(1).export(1, "x"), "IllegalStateException",
-                          "broker 1 running written nothing"),
+    "export of nothing": (lambda s: bare().export(1, "x"), "IllegalStateException",
+                          "broker 1 without disk nothing restart(1)"),
     # applications
     "app no generator": (lambda s: s.cluster.run_app(lambda: 1), "IllegalStateException",
                          "generator yield"),
@@ -200,6 +198,96 @@ CASES = {
     "app of elsewhere": (lambda s: s.cluster.run_app(endless, s.old[s.producer]),
                          "IllegalStateException", "another cluster cluster[producer_1]"),
 }
+
+REFUSED = {                                           # in Kafka's words, by the controller
+    "topic name": (lambda s: s.cluster.create_topic("my orders"), "InvalidTopicException",
+                   "Topic name is invalid: 'my orders' contains one or more characters other than "
+                   "ASCII alphanumerics, '.', '_' and '-'"),
+    "topic dot": (lambda s: s.cluster.create_topic("."), "InvalidTopicException",
+                  "Topic name is invalid: '.' is not allowed"),
+    "topic long": (lambda s: s.cluster.create_topic("x" * 250), "InvalidTopicException",
+                   "longer than the max allowed length 249"),
+    "topic twice": (lambda s: s.cluster.create_topic("orders"), "TopicExistsException",
+                    "Topic 'orders' already exists."),
+    "topic like another": (lambda s: s.cluster.create_topic("my.orders"), "InvalidTopicException",
+                           "Topic 'my.orders' collides with existing topic: my_orders"),
+    "no partitions": (lambda s: s.cluster.create_topic("t", 0), "InvalidPartitionsException",
+                      "Number of partitions was set to an invalid non-positive value. "
+                      "[create_topic(topic='t', partitions=0, replication_factor=3)]"),
+    "no replicas": (lambda s: s.cluster.create_topic("t", 1, 0),
+                    "InvalidReplicationFactorException", "Replication factor must be larger than "
+                    "0, or -1 to use the default value. [create_topic(topic='t', partitions=1, "
+                    "replication_factor=0)]"),
+    "too many replicas": (lambda s: s.cluster.create_topic("t", 1, 4),
+                          "InvalidReplicationFactorException",
+                          "Unable to replicate the partition 4 time(s): The target replication "
+                          "factor of 4 cannot be reached because only 3 broker(s) are registered"),
+    "too many partitions": (lambda s: s.cluster.create_topic("t", 10_001),
+                            "PolicyViolationException",
+                            "Excessively large number of partitions per request."),
+    "nobody's replica": (lambda s: s.cluster.create_topic("t", replica_assignment={0: [1, 9]}),
+                         "InvalidReplicaAssignmentException", "The manual partition assignment "
+                         "includes broker 9, but no such broker is registered."),
+    "a gap": (lambda s: s.cluster.create_topic("t", replica_assignment={0: [1], 2: [2]}),
+              "InvalidReplicaAssignmentException", "partitions should be a consecutive 0-based "
+              "integer sequence [create_topic(topic='t', partitions=-1, replication_factor=-1, "
+              "assignment=((0, (1,)), (2, (2,))))]"),
+    "topic config": (lambda s: s.cluster.create_topic("t", configs={"min.insync.replica": 2}),
+                     "InvalidConfigurationException", "did you mean 'min.insync.replicas'"),
+    "topic config value": (lambda s: s.cluster.create_topic(
+        "t", configs={"min.insync.replicas": 0}), "InvalidConfigurationException", "at least 1"),
+    "topic config none": (lambda s: s.cluster.create_topic("t", configs={"retention.ms": None}),
+                          "InvalidConfigurationException",
+                          "Null value not supported for topic configs: retention.ms"),
+    "fewer partitions": (lambda s: s.cluster.create_partitions("orders", 1),
+                         "InvalidPartitionsException",
+                         "The topic orders currently has 2 partition(s); 1 would not be an "
+                         "increase. [create_partitions(topic='orders', total_count=1)]"),
+    "as many partitions": (lambda s: s.cluster.create_partitions(s.orders, 2),
+                           "InvalidPartitionsException", "Topic already has 2 partition(s)."),
+    "no quota": (lambda s: s.cluster.alter_client_quotas("x", {"producer_byte_rate": 0}),
+                 "InvalidRequestException", "Quota producer_byte_rate must be greater than 0 "
+                 "[alter_client_quotas(client_id='x', quotas=(('producer_byte_rate', 0),))]"),
+    "unknown quota": (lambda s: s.cluster.alter_client_quotas("x", {"byte_rate": 1}),
+                      "InvalidRequestException", "Invalid configuration key byte_rate; there is"),
+    "half a byte": (lambda s: s.cluster.alter_client_quotas("x", {"producer_byte_rate": 0.5}),
+                    "InvalidRequestException",
+                    "producer_byte_rate cannot be a fractional value."),
+    "quota of nobody": (lambda s: s.cluster.alter_client_quotas("", {"producer_byte_rate": 1}),
+                        "InvalidRequestException", "Empty client-id not supported"),
+}
+
+
+@pytest.fixture(scope="module")
+def asking():
+    shop = Shop()
+    shop.cluster.create_topic("my_orders")
+    return shop
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_controller_refuses_is_said_in_its_words_and_changes_no_metadata(asking, case):
+    act, error, words = REFUSED[case]
+    run = asking.cluster.machine
+    before = run.image, [node.manager.image for node in run.brokers.values() if node.up]
+    with pytest.raises(getattr(errors, error)) as refused:
+        act(asking)
+    assert type(refused.value) is getattr(errors, error) and words in str(refused.value)
+    after = run.image, [node.manager.image for node in run.brokers.values() if node.up]
+    assert [one.topics for one in (after[0], *after[1])] == \
+        [one.topics for one in (before[0], *before[1])]
+    assert after[0].client_quotas == before[0].client_quotas
+
+
+def test_a_refusal_is_a_question_and_an_answer_and_so_it_is_in_the_journal(asking):
+    """A handle cannot know what the controller will say: to hear it takes time."""
+    cluster = asking.cluster
+    before_ms = cluster.now_ms
+    with pytest.raises(errors.InvalidPartitionsException):
+        cluster.create_partitions("orders", 1)
+    assert 1 < cluster.now_ms - before_ms < 5
+    assert cluster.journal.entries[-1].command == "create_partitions"
+    assert cluster.again().trace.digest() == cluster.trace.digest()
 
 
 @pytest.fixture(scope="module")

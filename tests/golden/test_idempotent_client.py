@@ -10,15 +10,22 @@ import json
 import pytest
 
 from kafka_internals.cluster.cluster import Cluster
-from kafka_internals.cluster.producer_id_blocks import producer_id_blocks
 from kafka_internals.common import TopicPartition
 from kafka_internals.config import BROKER_CONFIG, TOPIC_CONFIG
-from kafka_internals.controller.metadata_image import MetadataImage, TopicImage, place
+from kafka_internals.controller.metadata_image import (
+    MetadataImage,
+    PartitionRegistration,
+    TopicImage,
+)
 from kafka_internals.errors import for_code
 from kafka_internals.messages import Request
-from kafka_internals.messages.init_producer_id import InitProducerIdRequest
+from kafka_internals.messages.init_producer_id import InitProducerIdRequest, ProducerIdsBlock
 from kafka_internals.messages.metadata import MetadataRequest
 from kafka_internals.messages.produce import PartitionProduceData, ProduceRequest, validate_records
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
+)
+from kafka_internals.server.producer_id_manager import ProducerIdManager
 from kafka_internals.server.replica_manager import ReplicaManager
 from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import Disk
@@ -83,11 +90,15 @@ class Broker:
     """One broker that is given the recorded requests, and what it answers in Kafka's names."""
 
     def __init__(self) -> None:
+        producer_ids = ProducerIdManager(1, lambda: 7, NodeToControllerChannelManager(
+            "ids", lambda: None, lambda: 0))
+        producer_ids.block_arrived(ProducerIdsBlock(0))
         self.manager = ReplicaManager(1, Disk(lambda n: 0), BROKER_CONFIG.parse({}), Rules(),
                                       iter(range(1, 99)).__next__,
-                                      producer_id_blocks((1,))[1])
-        image = TopicImage("idem", place((1,), 2, 1, frozenset({1})), TOPIC_CONFIG.parse({}))
-        self.manager.apply_image(MetadataImage((1,), {}).with_topic(image), 0, False, ())
+                                      producer_ids=producer_ids)
+        idem = TopicImage("idem", (PartitionRegistration((1,), (1,), 1, 0),) * 2,
+                          TOPIC_CONFIG.parse({}))
+        self.manager.apply_image(MetadataImage((1,), {"idem": idem}), 0, ())
         self.asked = 0
 
     def answer(self, body):

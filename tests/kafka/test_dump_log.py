@@ -5,12 +5,15 @@ directory of a real broker, too: with --print-data-log it wants each file to beg
 it takes the unused room of an index that a crash left for an entry.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 
 from kafka_internals.cluster.cluster import Cluster
-from kafka_internals.control_record import read_marker
+from kafka_internals.control_record import ControlRecordType, read_marker
+from kafka_internals.messages.kraft_control_records import Voter, read_control_record
+from kafka_internals.messages.metadata_records import Endpoint
 from kafka_internals.storage.file_records import FileRecords, Storage
 from kafka_internals.storage.file_storage import FileStorage
 from kafka_internals.storage.log_directory import LogDirectory
@@ -103,8 +106,38 @@ def _log(storage: Storage, name: str) -> list[str]:
                 f"{sequence} headerKeys: [{','.join(key for key, _ in record.headers)}]"
                 + (f" endTxnMarker: {marker.control_type.name} "
                    f"coordinatorEpoch: {marker.coordinator_epoch}" if marker else
+                   _kraft(record) if header.is_control else
                    _text("key", record.key) + _text("payload", record.value)))
     return "\n".join(lines).splitlines()
+
+
+KRAFT = {"LEADER_CHANGE": "LeaderChange:", "KRAFT_VERSION": "KRaftVersion",
+         "KRAFT_VOTERS": "KRaftVoters"}
+
+
+def _kraft(record) -> str:
+    """What KRaft writes into its log for itself, as the tool names it, at version 0."""
+    said = {"version": 0, **_json(read_control_record(record))}
+    return f" {KRAFT[ControlRecordType.parse(record.key).name]} " \
+        + json.dumps(said, separators=(",", ":"))
+
+
+NOT_THERE = {Voter: ("voter_directory_id",), Endpoint: ("security_protocol",)}
+
+
+def _json(given):
+    """In Kafka's names: kRaftVersion; what version 0 of a record does not have is left out."""
+    if not isinstance(given, tuple):
+        return given
+    if not hasattr(given, "_asdict"):
+        return [_json(one) for one in given]
+    return {_kafka_name(name): _json(one) for name, one in given._asdict().items()
+            if name not in NOT_THERE.get(type(given), ())}
+
+
+def _kafka_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return ("kRaft" if first == "kraft" else first) + "".join(map(str.capitalize, rest))
 
 
 def _java(value: bool) -> str:

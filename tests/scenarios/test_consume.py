@@ -17,7 +17,8 @@ from kafka_internals.storage.append_origin import AppendOrigin
 
 def shop(partitions=1, **options):
     cluster = Cluster(3, seed=7, **options)
-    cluster.create_topic("orders", partitions, 3, {"min.insync.replicas": 2})
+    placed = {number: canonical.PLACED[number] for number in range(partitions)}
+    cluster.create_topic("orders", configs={"min.insync.replicas": 2}, replica_assignment=placed)
     return cluster, cluster.producer(acks="all", linger_ms=0)
 
 
@@ -87,8 +88,8 @@ def test_an_uncommitted_record_is_in_the_leaders_log_and_in_no_poll():
     assert consumer.poll(2_000) == []
     assert [record.value for record in cluster.log("orders-0", 1)] == ["maybe"]
     assert [record.value for record in cluster.log("orders-0", 2)] == ["maybe"]
-    cluster.restart(3)
-    assert [record.value for record in consumer.poll(2_000)] == ["maybe"]
+    assert [record.value for record in consumer.poll(10_000)] == ["maybe"]
+    assert cluster.look("orders-0@1").isr == (1, 2)         # broker 3 does not count any more
 
 
 def test_two_consumers_read_independently():
@@ -240,7 +241,7 @@ def test_a_session_goes_on_with_every_fetch():
     assert asked[2:] == ["fetch orders-0 at 0", "fetch orders-0 at 1", "fetch orders-0 at 2",
                          "fetch orders-0 at 3"]
     cluster.run(ms=5)
-    sessions = cluster.machine.brokers[1].manager.fetch_sessions
+    sessions = cluster.machine.brokers[1].manager.apis.sessions.sessions
     assert [(len(one.partitions), one.epoch) for one in sessions.values()] == [(1, 4)]
 
 

@@ -18,6 +18,10 @@ from kafka_internals.controller.metadata_image import (
 )
 from kafka_internals.messages import Request
 from kafka_internals.record_batch import RecordBatch, encode
+from kafka_internals.server.alter_partition_manager import AlterPartitionManager
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
+)
 from kafka_internals.server.replica_manager import ReplicaManager
 from kafka_internals.server.rules import Rules
 from kafka_internals.sim.disk import Disk
@@ -70,13 +74,11 @@ class Controlled:
         self.trace, self._event, self.version = Trace(), 0, 0
         self.slow = lambda sender, receiver: 1
         self._client_ids = count(1)
-        judges = replication_judges(
-            lambda _: self.controller.one.isr,
-            lambda _: self.controller.one.isr + self.controller.one.elr, self.answers.get)
+        judges = replication_judges(lambda _: self.controller.one, self.answers.get)
         self.trial = Trial(self.trace, self.look,
                            [one for one in judges if type(one).__name__ not in excused])
         for one in brokers:
-            self._start(one, restarted=False)
+            self._start(one)
 
     # -- what is seen -------------------------------------------------------------------------
     def look(self, subject: str):
@@ -107,13 +109,16 @@ class Controlled:
                 and (broker is None or change[1] == f"orders-0@{broker}")]
 
     # -- life ---------------------------------------------------------------------------------
-    def _start(self, broker: int, restarted: bool) -> None:
+    def _start(self, broker: int) -> None:
         node = self.nodes[broker]
         node.life, node.knows = node.life + 1, self.version
+        node.channel = NodeToControllerChannelManager(
+            f"broker-{broker}-alter-partition", lambda: CONTROLLER, node.correlation_ids.__next__)
         node.manager = ReplicaManager(broker, node.disk, self.config, self.rules,
-                                      node.correlation_ids.__next__, controller=lambda: CONTROLLER,
-                                      broker_epoch=lambda: node.epoch)
-        self._perform(broker, node.manager.apply_image(self.image, self.now_ms, restarted, ()))
+                                      node.correlation_ids.__next__, lambda: node.epoch,
+                                      AlterPartitionManager(broker, lambda: node.epoch,
+                                                            node.channel))
+        self._perform(broker, node.manager.apply_image(self.image, self.now_ms, ()))
         self._over()
 
     def kill(self, broker: int, loses: str = "") -> None:
@@ -141,7 +146,7 @@ class Controlled:
         """Register, begin with what the disk holds, and be unfenced a little later."""
         node = self.nodes[broker]
         node.epoch = self.controller.register(broker, clean)
-        self._start(broker, restarted=True)
+        self._start(broker)
         if unfence:
             self.after(20, "unfence", broker, node.life)
 
@@ -224,7 +229,7 @@ class Controlled:
             self._held.append((broker, version, image))
         elif node.manager and version > node.knows:
             node.knows = version
-            self._perform(broker, node.manager.apply_image(image, self.now_ms, False, ()))
+            self._perform(broker, node.manager.apply_image(image, self.now_ms, ()))
 
     def _on_request(self, id: str) -> None:
         sender, life, receiver, request = self.requests[id]
@@ -262,7 +267,8 @@ class Controlled:
     def _on_no_controller(self, sender: int, life: int) -> None:
         node = self.nodes[sender]
         if node.manager and node.life == life:
-            self._perform(sender, node.manager.controller_disconnected(self.now_ms))
+            node.channel.disconnected(self.now_ms)
+            self._perform(sender, [])
 
     def heal(self) -> None:
         """Every link works again; what the controller has written meanwhile arrives."""

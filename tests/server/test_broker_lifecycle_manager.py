@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from kafka_internals.common import Changed, Send
+from kafka_internals.common import Changed, Disconnect, Send
 from kafka_internals.config import CONTROLLER_CONFIG
 from kafka_internals.controller.feature_control_manager import SUPPORTED_FEATURES
 from kafka_internals.errors import IllegalStateException
@@ -161,15 +161,25 @@ def test_errors_wait_for_the_interval_and_another_controller_for_a_moment():
     assert broker.core.next_deadline_ms() == 8_050
     broker.controller = None
     assert broker.take(broker.core.tick(8_050)) == []
+    assert broker.core.next_deadline_ms() == 8_150           # nobody knows a controller
     broker.controller = 101
-    broker.take(broker.core.tick(8_100))
-    broker.take(broker.core.disconnected(8_100))
-    assert broker.core.next_deadline_ms() == 8_150
     broker.take(broker.core.tick(8_150))
+    broker.take(broker.core.disconnected(8_160))
+    assert broker.core.next_deadline_ms() == 8_210
+    broker.take(broker.core.tick(8_210))
+    assert [one.body for one in broker.sent[-3:]] == [broker.sent[-1].body] * 3
+    broker.answer(OK._replace(is_fenced=False), 8_211)
+    assert broker.core.next_deadline_ms() == 8_211 + INTERVAL_MS
+
+
+def test_a_heartbeat_that_nobody_answers_is_given_up_after_half_a_session():
+    broker = Broker().running()
+    broker.take(broker.core.tick(5_000))
     sent = len(broker.sent)
-    broker.take(broker.core.tick(8_150 + 4_500))             # half a session without an answer
-    assert broker.core.next_deadline_ms() == 12_650 + INTERVAL_MS and len(broker.sent) == sent
-    assert broker.core.disconnected(12_650) == []
+    (closed,) = [one for one in broker.core.tick(9_500) if type(one) is Disconnect]
+    assert closed == Disconnect(100, BrokerHeartbeatRequest)
+    assert broker.core.next_deadline_ms() == 9_500 + INTERVAL_MS and len(broker.sent) == sent
+    assert broker.core.disconnected(9_500) == []
 
 
 def test_who_cannot_register_within_a_minute_stops():

@@ -27,16 +27,26 @@ def transactional():
 
 
 def resign(broker, name=ORDERS):
-    broker.manager.partitions[name].role = Leaderless(serves=False)
+    broker.manager.partitions[name].role = Leaderless()
 
 
 # -- fetch ----------------------------------------------------------------------------------------
-def test_case_a_a_leader_that_resigned_answers_the_fetch_with_its_error():
+def test_case_a_a_leader_that_resigned_answers_a_replicas_fetch_with_its_error():
     broker = committed(1)
-    assert broker.fetch((ORDERS, 1)) is None
+    assert broker.follow(1, max_wait_ms=500) is None
     resign(broker)
     ((data,),) = (body.partitions for body in woken_by(broker))
     assert (data.error, data.records) == ("NOT_LEADER_OR_FOLLOWER", b"")
+
+
+def test_a_consumers_fetch_goes_on_waiting_at_a_replica_that_leads_no_more():
+    """It may read from any replica (KIP-392); another leader epoch ends it, which is case E."""
+    broker = committed(1)
+    assert broker.fetch((ORDERS, 1)) is None
+    resign(broker)
+    assert woken_by(broker) == []
+    ((data,),) = (body.partitions for body in broker.tick(500))
+    assert (data.error, data.records) == ("NONE", b"")
 
 
 def test_cases_b_and_c_a_partition_that_is_gone_ends_the_fetch():

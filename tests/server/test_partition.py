@@ -31,7 +31,7 @@ def replica(broker=1, isr=(1, 2, 3), replicas=(1, 2, 3), epoch=5, **configs) -> 
     configs = TOPIC_CONFIG.parse({name.replace("_", "."): one for name, one in configs.items()})
     one = Partition(NAME, broker, PartitionRegistration(replicas, isr, 1, epoch), configs,
                     UnifiedLog(NAME, Disk(lambda n: 0)))
-    one.begin(True, 0, ())
+    one.begin(0, ())
     return one
 
 
@@ -152,13 +152,5 @@ def test_a_begin_takes_the_checkpoint_but_never_more_than_the_log_holds():
     one.append_records_to_leader(batch(3), 1, ASKED, NOW_MS)
     for checkpointed, mark in ((2, 2), (3, 3), (8, 3)):
         again = Partition(NAME, 1, one.registration, TOPIC_CONFIG.parse({}), one.log)
-        again.begin(True, checkpointed, ())
+        again.begin(checkpointed, ())
         assert again.high_watermark == mark
-
-
-def test_a_restarted_leader_does_not_lead_its_old_epoch():
-    one = replica()
-    again = Partition(NAME, 1, one.registration, TOPIC_CONFIG.parse({}), one.log)
-    again.begin(False, 0, ())
-    with pytest.raises(NotLeaderOrFollowerException):
-        again.append_records_to_leader(batch(), 1, ASKED, NOW_MS)

@@ -17,7 +17,7 @@ def following(number: int) -> Partition:
     name = TopicPartition("orders", number)
     one = Partition(name, 2, PartitionRegistration((1, 2), (1, 2), 1, 0), TOPIC_CONFIG.parse({}),
                     UnifiedLog(name, Disk(lambda n: 0)))
-    one.begin(True, 0, ())
+    one.begin(0, ())
     return one
 
 

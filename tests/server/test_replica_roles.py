@@ -238,5 +238,5 @@ def test_a_leader_that_never_heard_that_it_was_deposed_believes_what_it_knew_as_
     world._held = world._held[-1:]                           # of two images only the last arrives
     world.heal()
     world.cut.add((2, 1))
-    with pytest.raises(InvariantViolated, match="StrongIsr .* broker 2 of its ISR"):
+    with pytest.raises(InvariantViolated, match="WeakIsr .* broker 2 of its ISR"):
         world.run(1_000)

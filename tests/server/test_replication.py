@@ -128,7 +128,7 @@ def test_a_g05_the_mark_waits_for_a_replica_that_is_about_to_join(lag_ms, fenced
     one = Partition(ORDERS, 1, PartitionRegistration((1, 2), (1,), 1, 0), TOPIC_CONFIG.parse({}),
                     UnifiedLog(ORDERS, Disk(lambda n: 0)),
                     metadata=KRaftMetadataCache(MetadataImage(brokers, {})))
-    one.begin(True, 0, ())
+    one.begin(0, ())
     one.append_records_to_leader(batch(records=7), 1, (), 0)
     one.update_follower_fetch_state(2, 7, (), 0, broker_epoch=5)
     one.append_records_to_leader(batch(records=2), 1, (), lag_ms)
@@ -240,7 +240,7 @@ def test_a_g17_an_acknowledgement_that_waits_for_too_small_an_isr_times_out():
 def test_a_g18_after_an_unclean_election_the_old_leader_cuts_even_below_its_mark():
     world = Controlled(min_isr=1, unclean=True, excused=(
         "CommittedNeverLost", "LeaderCandidateCompleteness", "ConsistentRead", "StrongIsr",
-        "WeakIsr", "IsrHasHighWatermark", "FollowerHwBound"))
+        "WeakIsr", "ValidHighWatermark", "FollowerHwBound"))
     produce(world, count=5)
     world.run(100)
     for broker in (2, 3):
@@ -347,7 +347,7 @@ def test_a_topic_that_is_deleted_goes_from_the_disk_and_its_fetches_end():
     world.run(60)
     node = world.nodes[2]
     image = world.image._replace(topics={})
-    world._perform(2, node.manager.apply_image(image, world.now_ms, False, ()))
+    world._perform(2, node.manager.apply_image(image, world.now_ms, ()))
     assert node.manager.partitions == {} and world.look("orders-0@2") is None
     assert [name for name in node.disk.directories() if name.startswith("orders-0.")]
     assert not node.disk.exists("orders-0/leader-epoch-checkpoint")

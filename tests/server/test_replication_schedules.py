@@ -1,4 +1,8 @@
-"""Two thousand seeded schedules of three brokers under faults; without a rule, somebody notices."""
+"""Seeded schedules of three replicas, led by hand; without a rule, somebody notices.
+
+Messages overtake each other by far here, so that races are frequent that whole clusters have once
+in hundreds of schedules.
+"""
 
 import pytest
 
@@ -9,19 +13,22 @@ from tests.server.hand_controller import Controller
 from tests.server.replication_schedules import verdict
 
 CANDIDATES, STRONG = "LeaderCandidateCompleteness", "StrongIsr"
-ALL_BUT_READS = (CANDIDATES, STRONG, "WeakIsr", "CommittedNeverLost", "IsrHasHighWatermark",
+ALL_BUT_READS = (CANDIDATES, STRONG, "WeakIsr", "CommittedNeverLost", "ValidHighWatermark",
                  "LogMatching", "FollowerHwBound", "AckedImpliesCommitted")
 # What is switched off, how the cluster is set up otherwise (`excused` would notice sooner), the
 # judge that notices, and a seed at which it does.
 MUTANTS = {
-    "truncation to the high watermark (KIP-101)": ({"truncation": "hw"}, {}, STRONG, 6),
-    "as the true leader sees it": ({"truncation": "hw"}, {"excused": (CANDIDATES, STRONG)},
-                                   "WeakIsr", 12),
+    "truncation to the high watermark (KIP-101)": ({"truncation": "hw"}, {"excused": ("WeakIsr",)},
+                                                   STRONG, 6),
+    "as the true leader sees it": ({"truncation": "hw"}, {"excused": (CANDIDATES,)}, "WeakIsr", 12),
+    "answers without epochs, in an ISR (KIP-101)": (
+        {"truncation": "kip-101"}, {"excused": ("WeakIsr", "LogMatching")}, STRONG, 29),
     "answers without epochs (KIP-279)": ({"truncation": "kip-101"}, {}, "LogMatching", 29),
     "no fencing (KIP-320)": ({"fencing": False}, {}, "FollowerHwBound", 64),
-    "the proposed ISR (KIP-497)": ({"high_watermark_isr": "proposed"}, {}, STRONG, 98),
+    "the proposed ISR (KIP-497)": ({"high_watermark_isr": "proposed"}, {"excused": ("WeakIsr",)},
+                                   STRONG, 98),
     "the committed ISR (KIP-497)": ({"high_watermark_isr": "committed"}, {},
-                                    "IsrHasHighWatermark", 4),
+                                    "ValidHighWatermark", 4),
     "no gate below min ISR (KIP-966)": ({"min_isr_gate": False}, {}, CANDIDATES, 11),
     "acks=all answered at once": ({"acks_all_waits_for": "append"}, {}, "AckedImpliesCommitted", 0),
     "unclean elections": ({}, {"unclean": True, "excused": (CANDIDATES,)}, "CommittedNeverLost",
@@ -35,8 +42,9 @@ MUTANTS = {
 SHOWN_BY_HAND = {"broker_epochs"}
 
 
-def test_no_schedule_of_two_thousand_violates_anything():
-    assert search(verdict, range(2_000), joblib_map(2)) == []
+def test_no_schedule_of_five_hundred_violates_anything():
+    """Two thousand of whole clusters are in tests/cluster."""
+    assert search(verdict, range(500), joblib_map(2)) == []
 
 
 @pytest.mark.parametrize("what", MUTANTS)

@@ -19,6 +19,9 @@ from kafka_internals.server.alter_partition_manager import (
     AlterPartitionManager,
 )
 from kafka_internals.server.kraft_metadata_cache import KRaftMetadataCache
+from kafka_internals.server.node_to_controller_channel_manager import (
+    NodeToControllerChannelManager,
+)
 from kafka_internals.server.offset_truncation_state import get_offset_truncation_state
 from kafka_internals.server.partition_roles import Leader
 from kafka_internals.server.partition_state import (
@@ -198,8 +201,8 @@ class Asking:
 
     def __init__(self) -> None:
         self.controller, self.told, self.sent = 100, [], []
-        self.manager = AlterPartitionManager(1, lambda: 7, lambda: self.controller,
-                                             iter(range(1, 99)).__next__)
+        self.manager = AlterPartitionManager(1, lambda: 7, NodeToControllerChannelManager(
+            "broker-1-alter-partition", lambda: self.controller, iter(range(1, 99)).__next__))
 
     def do(self, effects) -> None:
         assert not any(isinstance(one, Disconnect) for one in effects)
@@ -261,11 +264,12 @@ def test_a_lost_request_and_a_missing_controller_are_tried_again():
     one = Asking()
     one.controller = None
     one.submit(0)
-    assert one.sent == [] and one.manager.next_deadline_ms() == 50
+    assert one.sent == [] and one.manager.next_deadline_ms() == 100
     one.controller = 100
-    one.do(one.manager.tick(50))
-    one.do(one.manager.retry_later(60))
-    one.do(one.manager.tick(110))
-    assert one.asked() == [[0], [0]]
+    one.do(one.manager.tick(100))
+    one.manager.channel.disconnected(110)
+    one.submit(1, 120)
+    one.do(one.manager.tick(160))
+    assert one.asked() == [[0], [0]]                     # the very same request
     late = one.sent[0].request
     assert one.manager.handle(late.answered(AlterPartitionResponse(())), 120) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kafka_internals.sim.journal import Entry, Journal, shrunk
+from kafka_internals.sim.journal import FROM_THE_START_US, Entry, Journal, shrunk
 
 
 def journal(*commands):
@@ -22,7 +22,7 @@ def test_a_command_is_the_event_after_the_one_it_followed():
 def test_a_journal_up_to_an_event_has_what_was_said_by_then(event, left):
     cut = journal(*"abc").up_to(event)
     assert "".join(commands(cut)) == left
-    assert (cut.event, cut.now_us) == (event, 0)      # the clock is the event's
+    assert (cut.event, cut.now_us) == (event, FROM_THE_START_US)   # it is the event's
 
 
 def test_only_an_altered_journal_goes_by_the_clock():

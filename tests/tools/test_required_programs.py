@@ -25,7 +25,8 @@ def _collect(*names: str, **variables: str) -> subprocess.CompletedProcess:
     clean = {k: v for k, v in os.environ.items() if k not in left_out}
     return subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", *names],
                           cwd=ROOT, capture_output=True, text=True,
-                          env={**clean, "PATH": "", **variables})
+                          env={**clean, "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                               **variables})
 
 
 @pytest.mark.parametrize("folder", NEEDS)

@@ -41,7 +41,8 @@ def unreadable(film: dict) -> list[tuple[str, str]]:
         boxes = {key: _box(shape) for key, shape in shapes.items() if shape["k"] == "text"}
         for one, other in combinations(boxes, 2):
             a, b = boxes[one], boxes[other]
-            if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
+            if shapes[one].get("st") == shapes[other].get("st") and \
+                    a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
                 found.append((one, other))
         boxes |= {key: (shape["x"], shape["y"], shape["x"] + shape["w"], shape["y"] + shape["h"])
                   for key, shape in shapes.items() if shape["k"] == "rect"}

@@ -15,7 +15,8 @@ PARKED = machine_view(TRANSITIONS, "Parked produce")
 def one_produce() -> Cluster:
     """One record with acks=all, then read."""
     cluster = Cluster(seed=7)
-    cluster.create_topic("orders", 1, 3, {"min.insync.replicas": 2})
+    cluster.create_topic("orders", configs={"min.insync.replicas": 2},
+                         replica_assignment={0: [1, 2, 3]})
     cluster.producer(acks="all", linger_ms=2).send("orders", "paid", key="ada").get()
     consumer = cluster.consumer(auto_offset_reset="earliest")
     consumer.assign("orders-0")
@@ -25,23 +26,24 @@ def one_produce() -> Cluster:
 
 
 def faults() -> Cluster:
-    """A log longer than the picture, a slow follower, a crash, a power loss, a pause, a cut."""
+    """A log longer than the picture, a slow follower, a cut, a crash, a pause, a power loss."""
     cluster = Cluster(seed=3)
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     producer = cluster.producer(acks="1", linger_ms=0)
     for number in range(7):
         producer.send("orders", f"order {number}").get()
     cluster.slow(3, fetch_ms=30)
     producer.send("orders", "late")
     cluster.run(ms=12)
-    cluster.kill(2)
-    cluster.run(ms=40)
-    cluster.restart(2)
-    cluster.pause(3)
     cluster.cut(1, 2)
     producer.send("orders", "unseen")
     cluster.run(ms=5)
     cluster.heal()
+    cluster.kill(2)
+    cluster.run(ms=40)
+    cluster.restart(2)
+    cluster.pause(3)
+    cluster.run(ms=5)
     cluster.resume(3)
     cluster.power_loss(1)
     cluster.run(ms=5)
@@ -51,7 +53,7 @@ def faults() -> Cluster:
 def busy_broker(producers: int = 13) -> Cluster:
     """More producers than handlers, two network threads, a small queue, slow handlers."""
     cluster = Cluster(seed=5, configs={"queued.max.requests": 4, "num.network.threads": 2})
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     cluster.slow_handlers(1, 2)
     for number in range(producers):
         cluster.producer(acks="all", linger_ms=0).send("orders", f"order {number}")
@@ -61,8 +63,9 @@ def busy_broker(producers: int = 13) -> Cluster:
 
 def grown_topic() -> Cluster:
     """Two readers at different offsets, a seek, a partition more, retention."""
-    cluster = Cluster(seed=7)
-    cluster.create_topic("orders", 2, 3, {"internal.segment.bytes": 300, "retention.bytes": 300})
+    cluster = Cluster(seed=7, configs={"log.initial.task.delay.ms": 3_000})
+    cluster.create_topic("orders", configs={"internal.segment.bytes": 300, "retention.bytes": 50},
+                         replica_assignment={0: [1, 2, 3], 1: [2, 3, 1]})
     producer = cluster.producer(linger_ms=0, metadata_max_age_ms=100)
     readers = [cluster.consumer(name, auto_offset_reset="earliest", max_poll_records=most)
                for name, most in (("billing", 2), ("search", 9))]
@@ -78,7 +81,7 @@ def grown_topic() -> Cluster:
         for reader in readers[number % 2:]:
             reader.poll(5)
     readers[1].seek("orders-0", 0)
-    cluster.run(ms=31_000)
+    cluster.run(ms=3_500)
     readers[1].poll(100)
     return cluster
 

@@ -16,7 +16,7 @@ def _texts(svg: str) -> str:
 
 def _produce(value: str) -> Cluster:
     cluster = Cluster(seed=1)
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     cluster.producer(linger_ms=0).send("orders", value).get()
     return cluster
 
@@ -48,7 +48,7 @@ def test_a_causal_graph_of_a_value_that_never_changed_is_empty_and_says_so():
 
 def test_a_label_is_text_also_where_it_looks_like_mathematics_or_markup():
     hostile = Cluster(seed=1)
-    hostile.create_topic("a_b-c.d", 1, 1)
+    hostile.create_topic("a_b-c.d", replica_assignment={0: [1]})
     producer = hostile.producer("p_1.x-y", linger_ms=0)
     producer.send("a_b-c.d", HOSTILE).get()
     assert "p_1.x-y" in _texts(why_graph(hostile, "a_b-c.d-0@1", "high_watermark").svg)

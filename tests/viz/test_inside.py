@@ -29,7 +29,7 @@ LABELS = ["its bytes", "its bytes", "where it lies", "its pages"]
 def produce(acks="all", value="paid", topic=None, **configs):
     """One record, sent, appended and answered."""
     cluster = Cluster(seed=7)
-    cluster.create_topic("orders", 1, 3, topic or {})
+    cluster.create_topic("orders", configs=topic, replica_assignment={0: [1, 2, 3]})
     cluster.producer(acks=acks, linger_ms=2, **configs).send("orders", value, key="ada")
     cluster.run(ms=20)
     return cluster

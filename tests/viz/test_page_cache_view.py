@@ -12,7 +12,8 @@ from kafka_internals.viz.page_cache_view import page_cache_view
 @pytest.fixture(scope="module")
 def film():
     cluster = Cluster(3, seed=5)
-    cluster.create_topic("orders", 1, 3, {"internal.segment.bytes": 9_000})
+    cluster.create_topic("orders", configs={"internal.segment.bytes": 9_000},
+                         replica_assignment={0: [1, 2, 3]})
     producer = cluster.producer(acks="all", linger_ms=0)
     for _ in range(9):
         producer.send("orders", "x" * 1_400).get()

@@ -77,7 +77,7 @@ def test_no_two_tokens_stand_in_one_place(busy, produce):
 
 def test_a_handler_that_waits_for_the_log_lock_names_it():
     cluster = Cluster(seed=5, cost=CostModel(validate_us_per_kib=400))
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     for _ in range(3):
         cluster.producer(acks="1", linger_ms=0).send("orders", "x" * 4_000)
     cluster.run(ms=8)

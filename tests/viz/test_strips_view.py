@@ -131,7 +131,8 @@ def test_cells_can_be_asked_and_opened(shop, frames):
 
 def readers():
     cluster = Cluster(3, seed=7)
-    cluster.create_topic("orders", 1, 3, {"internal.segment.bytes": 300, "retention.bytes": 300})
+    cluster.create_topic("orders", configs={"internal.segment.bytes": 300, "retention.bytes": 300},
+                         replica_assignment={0: [1, 2, 3]})
     producer = cluster.producer(linger_ms=0)
     slow, fast = (cluster.consumer(name, auto_offset_reset="earliest", max_poll_records=most)
                   for name, most in (("slow", 1), ("fast", 9)))

@@ -83,7 +83,7 @@ def test_the_captions_tell_the_story_of_a_produce(films):
 
 def test_a_value_that_stands_still_says_what_it_waits_for():
     cluster = Cluster(seed=7)
-    cluster.create_topic("orders", 1, 3)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     cluster.slow(3, fetch_ms=400)
     cluster.producer(linger_ms=0).send("orders", "paid")
     cluster.run(ms=100)

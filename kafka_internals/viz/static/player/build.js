@@ -13,7 +13,8 @@ Object.assign(Player.prototype, {
     this.tip.hidden = true;
     const body = make("div", "ki-body");
     body.append(this.left, this.buildRail());
-    this.root.replaceChildren(this.buildHeader(), body, this.tip, this.buildHelp());
+    this.root.replaceChildren(this.buildHeader(), body, this.tip, this.buildHelp(),
+                              this.buildFork());
   },
 
   buildHeader() {
@@ -76,6 +77,8 @@ Object.assign(Player.prototype, {
     this.playButton = add("play", "Play (Space)", () => this.play(), "ki-play");
     add("forward", "Step forward (right arrow)", () => this.step(1));
     add("last", "Last step (End)", () => this.go(this.reel.last), "ki-edge");
+    if (this.canFork()) add("fork", "Fork here: two futures (f)", () => this.fork(true), "ki-edge");
+    if (this.isForked()) add("fork", "Back to the one run (f)", () => this.fork(), "ki-back-one");
     this.scrubber = new Scrubber(this.film, i => this.go(i, 0));
     this.time = make("output", "ki-clock", null, { "aria-live": "off" });
     const names = { 0.25: "¼×", 0.5: "½×" };
@@ -133,6 +136,7 @@ Object.assign(Player.prototype, {
     this.helpBox.hidden = true;
     const list = make("dl");
     const idle = { s: !this.save, b: this.film.whose.length < 2, w: this.film.timeless,
+                   f: !this.canFork() && !this.isForked(),
                    Esc: !this.exit && !this.film.inside };
     for (const [key, means] of KEYS.filter(([name]) => !idle[name]))
       list.append(make("dt", "", key), make("dd", "", means));

@@ -54,6 +54,7 @@ function chip(look) {
 }
 
 function clock(us) {
+  if (us < 0) return "before 0";        // the scene of a run is set before its story begins
   const ms = us / 1000;
   if (ms >= 1000) return `${Math.round(ms) / 1000} s`;
   return `${Math.round(ms * 10) / 10} ms`;

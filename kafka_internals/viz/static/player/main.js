@@ -38,7 +38,8 @@ function failed(el, root, box, error, picture) {
   else if (picture) state.after(make("img", "ki-fallback", null, { src, alt: root.ariaLabel }));
 }
 
-async function mount(el, { bytes, card, picture, css, module, event, taken, saves = true }) {
+async function mount(el, { bytes, card, picture, css, module, event, taken, kernel,
+                           saves = true }) {
   const root = frameOf(card);
   const box = loading(root, card);
   if (!taken) el.replaceChildren(root);
@@ -47,7 +48,7 @@ async function mount(el, { bytes, card, picture, css, module, event, taken, save
     if (film.frames.truth.length) {
       const save = saves && (card => saveFile({ ...card, bytes, css, module }));
       if (taken) el.replaceChildren(root);
-      return new Player(root, film, { card, save, event });
+      return new Player(root, film, { card, save, event, kernel });
     }
     box.replaceWith(stateOf("", "Nothing has happened yet", "Run ", "cluster.run(ms=100)"));
   } catch (error) {
@@ -62,23 +63,28 @@ async function mount(el, { bytes, card, picture, css, module, event, taken, save
 function render({ model, el }) {
   let player = null, serial = 0;
   const draw = async () => {
-    const mine = ++serial, view = model.get("film");
+    const mine = ++serial, view = model.get("film"), had = el.contains(document.activeElement);
+    const kernel = { forks: model.get("forks") ?? {}, send: content => model.send(content) };
     const made = await mount(el, {
       bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength),
       card: model.get("card"), picture: model.get("picture"), css: model.get("_css"),
-      module: model.get("_esm"), event: model.get("card").event });
+      module: model.get("_esm"), event: model.get("card").event, kernel });
     if (mine !== serial) return made?.destroy();
     player?.destroy();
     player = made;
+    if (had) player?.root.focus({ preventScroll: true });      // who forked goes on from here
   };
+  const told = ({ failed }) => failed && player?.refused(failed);
   const gone = () => el.classList.add("ki-kernel-gone");       // told when its kernel restarts
   model.on("change:film", draw);
   model.on("comm_live_update", gone);
+  model.on("msg:custom", told);
   draw();
   return () => {
     serial += 1;
     model.off("change:film", draw);
     model.off("comm_live_update", gone);
+    model.off("msg:custom", told);
     player?.destroy();
   };
 }

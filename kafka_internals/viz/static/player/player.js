@@ -5,13 +5,14 @@ const KEYS = [
   ["Space", "play, pause"], ["← →", "step back, forward"], ["Home End", "first, last step"],
   ["Page keys", "ten steps"], ["[ ]", "mark of the same kind before, after"],
   [", .", "slower, faster"], ["w", "why"], ["i", "inspect"], ["l", "events"],
-  ["b", "truth, or what a node believes"], ["s", "save as a file"], ["?", "this list"],
+  ["b", "truth, or what a node believes"], ["f", "fork here, or back to one run"],
+  ["s", "save as a file"], ["?", "this list"],
   ["Esc", "back, out of a picture"], ["Tab", "leave the player"],
 ];
 
 class Player {
-  constructor(root, film, { card, save, event, leave }) {
-    Object.assign(this, { root, film, card, save, whose: "truth", playing: false, speed: 1,
+  constructor(root, film, { card, save, event, leave, kernel }) {
+    Object.assign(this, { root, film, card, save, kernel, whose: "truth", playing: false, speed: 1,
                           question: null, pick: "", cursor: 0, timer: 0, chosen: "", same: "",
                           exit: leave });
     this.reduced = matchMedia("(prefers-reduced-motion: reduce)");
@@ -167,7 +168,9 @@ class Player {
       w: () => this.focusPanel("why"), i: () => this.focusPanel("inspect"),
       l: () => this.log.enter(),
       b: () => this.nextBelief(), s: () => this.saveAs(), "?": () => this.help(),
-      Escape: () => this.helpBox.hidden ? this.exit?.() : this.help(false),
+      f: () => this.fork(),
+      Escape: () => !this.forkBox.hidden ? this.fork(false)
+        : this.helpBox.hidden ? this.exit?.() : this.help(false),
     };
   }
 
@@ -194,7 +197,8 @@ class Player {
     if (e.ctrlKey || e.altKey || e.metaKey) return;
     e.stopPropagation();                              // Lab must not hear it
     const { tagName } = e.target;
-    if (e.key === "Tab" || e.defaultPrevented || tagName === "SELECT") return;
+    if (e.key === "Tab" || e.defaultPrevented) return;
+    if (tagName === "SELECT" && e.key !== "Escape") return;
     if (tagName === "BUTTON" && [" ", "Enter"].includes(e.key)) return;
     const act = this.actions()[e.key];
     if (!act) return;

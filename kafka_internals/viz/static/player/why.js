@@ -1,6 +1,9 @@
 // "Why?": from a value back along the change that was met last, as far as four links (contract 2).
 const LINKS = 4, ARROWS = ["asked", "answer"];          // arrows join, and do not count
-const SHORT = { isr: "ISR", elr: "ELR", hw: "HW", leo: "LEO", lso: "LSO" };
+const SHORT = { isr: "ISR", maximal_isr: "maximal ISR", elr: "ELR", hw: "HW", leo: "LEO",
+  lso: "LSO", contact_ms: "last heartbeat (ms)", epoch: "broker epoch", last_known_elr:
+  "last known ELR" };
+const LOG = "__cluster_metadata-0", CONTROLLER = "controller-100";
 const ENDS = {
   command: "It began with this command.", timer: "It began when a timer ran out.",
   config: "It began with this setting.", "": "The chain ends here: nothing else was read.",
@@ -17,9 +20,11 @@ function attributeWords(attribute) {
 
 function subjectWords(subject) {
   const replica = /^(.+)@(\d+)$/.exec(subject), request = REQUEST.exec(subject);
-  if (replica) return `${replica[1]} on broker ${replica[2]}`;
+  if (replica) return `${replica[1] === LOG ? "the metadata log" : replica[1]} on ` +
+    (replica[2] === "100" ? "the controller" : `broker ${replica[2]}`);
   if (request) return `request ${request[2]} of ${request[1]}`;
-  return String(subject).replace(/\bbroker-(\d+)$/, "broker $1");
+  return String(subject).replace(/\bbroker-(\d+)\b/, "broker $1")
+    .replace(`@${CONTROLLER}`, " as the controller knows it").replace(CONTROLLER, "the controller");
 }
 
 function valueWords(value) {
