@@ -44,7 +44,7 @@ def size_of_unsigned_varint(number: int) -> int:
 
 def size_of_varint(number: int) -> int:
     """How many bytes `varint(number)` has."""
-    return size_of_unsigned_varint(number << 1 ^ number >> 63)
+    return ((number << 1 ^ number >> 63).bit_length() + 6) // 7 or 1
 
 
 def read_unsigned_varint(buffer: bytes, position: int,

@@ -22,11 +22,14 @@ class MemoryRecordsBuilder:
     """A producer's open batch, of `batch_size` bytes (0 acts as 1).
 
     The first record always fits: a batch for a record that is too large gets the room it needs.
-    `ratio` is what compressed by uncompressed bytes are expected to be.
+    `ratio` is what compressed by uncompressed bytes are expected to be. `estimated_size_bytes` are
+    the bytes of the batch so far, exact without a codec; once it `is_full`, nothing more is taken:
+    they have reached the limit, or it was closed.
     """
 
-    __slots__ = ("limit_bytes", "uncompressed_bytes", "compression_type", "level", "_expected",
-                 "_records", "_base_timestamp", "_max_timestamp", "_closed")
+    __slots__ = ("limit_bytes", "uncompressed_bytes", "estimated_size_bytes", "is_full",
+                 "compression_type", "level", "_expected", "_records", "_base_timestamp",
+                 "_max_timestamp", "_closed")
 
     def __init__(self, batch_size: int, compression_type: str = "none", level: int | None = None,
                  ratio: float = 1.0) -> None:
@@ -35,21 +38,12 @@ class MemoryRecordsBuilder:
         self._expected = 1 if compression_type == "none" else ratio * SAFETY
         self._records: list[bytes] = []
         self._base_timestamp = self._max_timestamp = -1
-        self._closed = False
-
-    @property
-    def estimated_size_bytes(self) -> int:
-        """Bytes of the batch so far: exact without a codec."""
-        return RECORD_BATCH_OVERHEAD + int(self.uncompressed_bytes * self._expected)
-
-    @property
-    def is_full(self) -> bool:
-        """True where nothing more is taken: the bytes have reached the limit, or it was closed."""
-        return self._closed or bool(self._records) and self.estimated_size_bytes >= self.limit_bytes
+        self.estimated_size_bytes = RECORD_BATCH_OVERHEAD
+        self.is_full = self._closed = False
 
     def close_for_appends(self) -> None:
         """Take no more records: one that did not fit has begun the next batch."""
-        self._closed = True
+        self.is_full = self._closed = True
 
     def has_room_for(self, key: bytes | None, value: bytes | None, headers: Headers = (), *,
                      timestamp: int) -> bool:
@@ -78,6 +72,9 @@ class MemoryRecordsBuilder:
                                headers)
         self._records.append(record)
         self.uncompressed_bytes += len(record)
+        self.estimated_size_bytes = RECORD_BATCH_OVERHEAD + int(
+            self.uncompressed_bytes * self._expected)
+        self.is_full = self.estimated_size_bytes >= self.limit_bytes
         return len(self._records) - 1
 
     def build(self, **state: int | str | None) -> bytes:

@@ -85,8 +85,10 @@ def _encode_headers(headers: Headers) -> bytes:
 
 def size_of_content(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
     """Bytes of key, value and headers with their lengths, as a record holds them."""
-    return _size_of(key) + _size_of(value) + size_of_varint(len(headers)) + sum(
-        _size_of(name.encode()) + _size_of(data) for name, data in headers)
+    size = _size_of(key) + _size_of(value) + size_of_varint(len(headers))
+    for name, data in headers:
+        size += _size_of(name.encode()) + _size_of(data)
+    return size
 
 
 def size_in_bytes(timestamp_delta: int, offset_delta: int, key: bytes | None,

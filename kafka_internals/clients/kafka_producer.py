@@ -26,7 +26,6 @@ from kafka_internals.errors import (
     RecordTooLargeException,
     TimeoutException,
 )
-from kafka_internals.memory_records_builder import size_upper_bound
 from kafka_internals.messages import Response
 from kafka_internals.messages.init_producer_id import InitProducerIdResponse
 from kafka_internals.messages.metadata import MetadataResponse
@@ -85,7 +84,7 @@ class KafkaProducer:
         self.accumulator = RecordAccumulator(config, dice("partitioner"), transactions)
         self.sender = Sender(client_id, config, self.network, self.accumulator, transactions,
                              self._metrics)
-        self._partitioner = partitioner
+        self._partitioner, self._most_request_bytes = partitioner, config["max.request.size"]
         self._unplaced: deque[ProducerRecord] = deque()
         self._flush_upto = self._answered_upto = 0           # numbers of records
 
@@ -107,18 +106,17 @@ class KafkaProducer:
         self._flush_upto = len(self.records)
         return self._run(now_ms)
 
-    def _is_flushing(self) -> bool:
-        while self._answered_upto < self._flush_upto:
-            if self.records[self._answered_upto].state == "waiting":
-                return True
+    def has_answered(self, upto: int) -> bool:
+        """True once the first `upto` records are acknowledged, or have failed."""
+        while self._answered_upto < upto and self.records[self._answered_upto].state != "waiting":
             self._answered_upto += 1
-        return False
+        return self._answered_upto >= upto
 
     def _run(self, now_ms: int) -> list:
         """Both threads, until neither has anything to do."""
         effects = self.sender.expire(now_ms)
         while True:
-            self.accumulator.flushing = self._is_flushing()
+            self.accumulator.flushing = not self.has_answered(self._flush_upto)
             effects += self._place(now_ms)
             if not (sent := self.sender.run_once(now_ms)):       # so no place became free either
                 return effects
@@ -177,12 +175,12 @@ class KafkaProducer:
         return self._joined(record, old, (*by_count, *memory), counted), None
 
     def _ensure_valid_size(self, record: ProducerRecord) -> None:
-        size = size_upper_bound(record.key, record.value, record.headers)
-        if size > (limit := self.config["max.request.size"]):
+        size = record.upper_bound_bytes
+        if size > (limit := self._most_request_bytes):
             raise RecordTooLargeException(
                 f"The message is {size} bytes when serialized which is larger than {limit}, which "
                 f"is the value of the max.request.size configuration.")
-        if size > self.config["buffer.memory"]:
+        if size > self.accumulator.pool.total_bytes:
             raise RecordTooLargeException(
                 f"The message is {size} bytes when serialized which is larger than the total "
                 f"memory buffer you have configured with the buffer.memory configuration.")
@@ -219,12 +217,13 @@ class KafkaProducer:
                 counted: tuple[str, str]) -> list[Changed]:
         """Everything that changed when a record joined a batch."""
         partition = record.placed
-        count = self.accumulator.waiting(partition)
+        count, waiting = self.accumulator.waiting(partition), f"accumulator.{partition}"
         reads = ((record.subject, "state"), (self.client_id, f"leader.{partition}"), *also)
         changes = [Changed(record.subject, "partition", None, partition, PLACE_RULE, reads),
-                   Changed(self.client_id, f"accumulator.{partition}", count - 1, count, JOIN_RULE,
-                           reads)]
-        reads += ((self.client_id, f"accumulator.{partition}"),)
+                   Changed(self.client_id, waiting, count - 1, count, JOIN_RULE, reads)]
+        if not self.accumulator.closed and self._before(record.topic) == before:
+            return changes                             # as of most records
+        reads += ((self.client_id, waiting),)
         changes += self._memory(before, reads)
         if len(self.accumulator.incomplete) > before[2]:
             changes.append(Changed(self.client_id, f"batch_state.{record.batch.id}", None, "open",

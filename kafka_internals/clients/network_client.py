@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kafka_internals.clients.metrics import Metrics, Sensor
-from kafka_internals.common import Changed, Disconnect, Send, TopicPartition
+from kafka_internals.common import NO_NODE, Changed, Disconnect, Send, TopicPartition
 from kafka_internals.messages import Request, Response
 from kafka_internals.messages.metadata import MetadataRequest, MetadataResponse
 
@@ -25,6 +25,8 @@ def node_sensors(kind: str) -> dict[str, Sensor]:
 
 HINT_RULE = "a broker that does not lead says who does, in a newer epoch (KIP-951)"
 METADATA_RULE = "a client asks any broker who leads what, and again when it was told wrong"
+REBOOTSTRAP_RULE = ("a client that can reach no broker it knows of forgets them, and begins again "
+                    "with bootstrap.servers (KIP-899)")
 
 
 class InFlight(NamedTuple):
@@ -51,7 +53,7 @@ class NetworkClient:
         self._request_timeout_ms = config["request.timeout.ms"]
         self._jitter, self._first_asked = dice("back-off"), dice("least loaded node")
         self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
-        self.brokers = bootstrap
+        self.brokers = self._bootstrap = bootstrap
         self.leaders: dict[TopicPartition, Leadership] = {}
         self.partition_counts: dict[str, int] = {}
         self.unknown_topics: set[str] = set()
@@ -229,13 +231,29 @@ class NetworkClient:
             self._metadata_repeats = 0
         if not self._metadata_is_due(now_ms):
             return []
+        effects = self._rebootstrap() if self._is_stranded(now_ms) else []
         if (to := self.least_loaded_node(now_ms)) is None:
-            return []
-        effects = self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
+            return effects
+        effects += self.send(to, MetadataRequest(tuple(self._topics)), None, now_ms, METADATA_RULE,
                             ((self.client_id, "topics"), *self._metadata_reads))
         self._metadata_request = self._in_flight[to][-1].request.id
         self._metadata_wanted, self._metadata_reads = False, ()
         return effects
+
+    def _is_stranded(self, now_ms: int) -> bool:
+        """No broker that it knows of can be reached, and it may ask those that it began with."""
+        return not any(to in self._in_flight or self.can_send(to, now_ms) for to in self.brokers) \
+            and self._config["metadata.recovery.strategy"].upper() == "REBOOTSTRAP" \
+            and set(self.brokers) != set(self._bootstrap)
+
+    def _rebootstrap(self) -> list[Changed]:
+        """Who leads is forgotten; in which epoch is not."""
+        self.brokers, changes = self._bootstrap, []
+        for name, known in list(self.leaders.items()):
+            if known.leader >= 0:
+                changes += self._led_by(name, known._replace(leader=NO_NODE), REBOOTSTRAP_RULE,
+                                        self._metadata_reads)
+        return changes
 
     def learn(self, reads: tuple, body: MetadataResponse, now_ms: int) -> list[Changed]:
         """Take over a metadata answer; what it does not know is asked for again, later.
@@ -317,7 +335,8 @@ class NetworkClient:
         late_ms = self._request_timeout_ms + 1
         due = [queue[0].sent_ms + late_ms for queue in self._in_flight.values() if queue]
         if self._metadata_wanted and self._metadata_request is None:
-            reachable = min(map(self.reachable_from_ms, self.brokers))
+            known = self._bootstrap if self._is_stranded(now_ms) else self.brokers
+            reachable = min(map(self.reachable_from_ms, known))
             due.append(max(reachable, self._metadata_not_before_ms))
         elif self._metadata_old_ms is not None and self._metadata_request is None:
             due.append(self._metadata_old_ms)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, TopicPartition
-from kafka_internals.memory_records_builder import MemoryRecordsBuilder, size_upper_bound
+from kafka_internals.memory_records_builder import MemoryRecordsBuilder
 from kafka_internals.messages.init_producer_id import NO_PRODUCER, ProducerIdAndEpoch
 from kafka_internals.record_batch import (
     RECORD_BATCH_OVERHEAD,
@@ -90,7 +90,7 @@ class ProducerBatch:
         self.builder.append(record.timestamp_ms, *content)
         self.records.append(record)
         record.batch = self
-        self.max_record_bytes = max(self.max_record_bytes, size_upper_bound(*content))
+        self.max_record_bytes = max(self.max_record_bytes, record.upper_bound_bytes)
         return self.builder.estimated_size_bytes - before
 
     def close(self) -> RecordBatch:

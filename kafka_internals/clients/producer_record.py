@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, TopicPartition, Wait
 from kafka_internals.errors import name_of
+from kafka_internals.memory_records_builder import size_upper_bound
 
 RECEIPT_RULE = "a record is answered with its batch"
 
@@ -34,18 +35,20 @@ class ReceiptSnapshot(NamedTuple):
 class ProducerRecord:
     """One record and what became of it. `state`: "waiting", "acknowledged" or "failed".
 
-    `on_end` hears of its end, in the order in which records end.
+    `on_end` hears of its end, in the order in which records end. `upper_bound_bytes`: what a batch
+    of this one record has at most.
     """
 
     __slots__ = ("subject", "topic", "key", "value", "headers", "partition", "timestamp_ms",
                  "called_ms", "state", "placed", "offset", "error", "batch", "allocation",
-                 "_on_end")
+                 "upper_bound_bytes", "_on_end")
 
     def __init__(self, subject: str, topic: str, key: bytes | None, value: bytes | None,
                  headers: tuple, partition: int | None, timestamp_ms: int | None,
                  on_end: Callable[["ProducerRecord"], None]) -> None:
         self.subject, self.topic, self.key, self.value = subject, topic, key, value
         self.headers, self.partition, self.timestamp_ms = headers, partition, timestamp_ms
+        self.upper_bound_bytes = size_upper_bound(key, value, headers)
         self.called_ms: int | None = None          # when its send() began to block
         self.state = "waiting"
         self.placed: TopicPartition | None = None

@@ -16,7 +16,7 @@ from kafka_internals.clients.compression_ratio_estimator import CompressionRatio
 from kafka_internals.clients.producer_batch import ProducerBatch
 from kafka_internals.clients.transaction_manager import TransactionManager
 from kafka_internals.common import TopicPartition
-from kafka_internals.memory_records_builder import MemoryRecordsBuilder, size_upper_bound
+from kafka_internals.memory_records_builder import MemoryRecordsBuilder
 
 # fmt: off
 READY_RULES = {
@@ -69,7 +69,8 @@ class RecordAccumulator:
             sticky = None if number is not None else self._partitioner(record.topic)
             at = number if sticky is None else sticky.peek(cluster)
             partition = TopicPartition(record.topic, at)
-            queue = self.queues.setdefault(partition, deque())
+            if (queue := self.queues.get(partition)) is None:
+                queue = self.queues[partition] = deque()
             if self._switched(sticky, queue, cluster):
                 continue
             if (grown := self._try_append(queue, record)) is not None:
@@ -116,8 +117,7 @@ class RecordAccumulator:
 
     def _has_memory(self, record: Any) -> bool:
         if record.allocation is None:
-            record.allocation = self.pool.allocate(max(self.batch_size, size_upper_bound(
-                record.key, record.value, record.headers)))
+            record.allocation = self.pool.allocate(max(self.batch_size, record.upper_bound_bytes))
         return self.pool.resume(record.allocation)
 
     def _append_new(self, partition: TopicPartition, queue: deque[ProducerBatch], record: Any,

@@ -53,6 +53,7 @@ class Sender:
         self._metrics = metrics
         self._limit = config["max.in.flight.requests.per.connection"]
         self._delivery_timeout_ms = config["delivery.timeout.ms"]
+        self._most_bytes = config["max.request.size"]
         self._initializing, self._initialize_from_ms = False, 0
         self._gap_reads: tuple = ()                  # the answer that told of a gap
 
@@ -121,7 +122,7 @@ class Sender:
             if can_send:
                 before = self.next_sequences()
                 drained = self.accumulator.drain(self.network.led_by(broker), broker,
-                                                 self.config["max.request.size"], now_ms)
+                                                 self._most_bytes, now_ms)
                 if drained:
                     effects += self._produce(broker, drained, before, now_ms)
         return effects
@@ -377,8 +378,8 @@ class Sender:
                     due.append(self.network.reachable_from_ms(known.leader))
         due += [batch.created_ms + timeout_ms for flying in self.in_flight.values()
                 for batch in flying]
-        if self.transactions is not None and not self._initializing and self.network.topics \
-                and self.transactions.state == "INITIALIZING":
+        if self.transactions is not None and self.transactions.state == "INITIALIZING" \
+                and not self._initializing and self.network.topics:
             due.append(self._initialize_from_ms)
             due += [self.network.reachable_from_ms(broker) for broker in self.network.brokers]
         return min([ms for ms in due if ms is not None and ms > now_ms], default=None)

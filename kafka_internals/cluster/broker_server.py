@@ -165,8 +165,10 @@ class BrokerServer(Node):
     def _note_image(self, image: Any, reads: tuple) -> None:
         """Say what differs in what this broker knows of the others and of topics and quotas."""
         old, self._known = self._known, known_of(image)
-        for field, now in self._known._asdict().items():
-            before, after = dict(getattr(old, field)), dict(now)
+        for field, was, now in zip(Known._fields, old, self._known):
+            if was == now:
+                continue
+            before, after = dict(was), dict(now)
             for key in {**before, **after}:
                 if before.get(key) != after.get(key):
                     self._note(Changed(self.name, f"{field}.{key}", before.get(key),
@@ -214,6 +216,7 @@ class BrokerServer(Node):
     def stop(self) -> None:
         """An orderly end: the controller moves what this broker leads, and lets it go then."""
         self._stop_by_ms = self.now_ms() + CONTROLLED_SHUTDOWN_MS
+        self.manager.begin_controlled_shutdown()
         self._in_background(self.lifecycle.begin_controlled_shutdown, self.now_ms())
         self._maybe_end()
 

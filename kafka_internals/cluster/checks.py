@@ -250,13 +250,16 @@ def message(run: Any, given: Any) -> str:
     if kind not in ("request", "response") or not client or not number.isdecimal():
         raise ValueError(f"{given!r} is no message: write 'request-producer-1.3', or "
                          f"'response-producer-1.3' for its answer")
+    if (node := run.world.holder(given)) is not None:
+        raise IllegalStateException(f"{given} has arrived at broker {node.broker}, which is "
+                                    f"paused: resume({node.broker}), or fork before it came")
     about = given if kind == "request" else f"response-{rest}"
     trace = run.world.trace
     if trace is not None:
         for event in reversed(trace.events):
             if event[5] == about and event[4] in ("request", "response"):
                 raise IllegalStateException(f"{given} has arrived at {event[1] / 1000} ms: fork "
-                                            f"before event {event[0]} to lose it")
+                                            f"before event {event[0]} to lose or delay it")
     return given
 
 

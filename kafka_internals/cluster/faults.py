@@ -97,3 +97,9 @@ class Faults:
         """Lose one message by identity ("request-producer-1.3", "response-producer-1.3")."""
         name = checks.message(self.machine, getattr(message, "subject", message))
         self._command("drop", message=name)
+
+    def delay(self, message: Any, ms: float) -> None:
+        """Let one message arrive `ms` later; what is behind it on its connection waits for it."""
+        checks.not_negative("ms", ms)
+        name = checks.message(self.machine, getattr(message, "subject", message))
+        self._command("delay", message=name, ms=ms)

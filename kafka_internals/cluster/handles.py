@@ -170,8 +170,7 @@ class Flush(Call):
         self._upto = upto
 
     def done(self) -> bool:
-        return all(record.state != "waiting"
-                   for record in self.cluster.core_of(self.name).records[:self._upto])
+        return self.cluster.core_of(self.name).has_answered(self._upto)
 
     def _value(self) -> None:
         return None

@@ -311,6 +311,11 @@ class Run(Observed):
         self.world.network.dropped.add(message)
         self.world.forget(message)
 
+    def _do_delay(self, message: str, ms: float) -> None:
+        delayed, extra_us = self.world.network.delayed, round(ms * 1000)
+        if not self.world.postpone(message, extra_us):
+            delayed[message] = delayed.get(message, 0) + extra_us
+
 
 def config_text(value: Any) -> str | None:
     """A config as it travels."""

@@ -154,7 +154,8 @@ COMMANDS = {
     "slow_handlers": "each request keeps a handler of broker {broker} {delay_ms} ms longer",
     "drop_caches": "the page cache of broker {broker} is emptied",
     "alter_client_quotas": "the quotas of {client_id} become {quotas}",
-    "heal": "every link works again", "drop": "{message} is lost"}
+    "heal": "every link works again", "drop": "{message} is lost",
+    "delay": "{message} arrives {ms} ms later"}
 
 
 def command(name: str, args: dict[str, Any]) -> str:

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from kafka_internals.config.config_def import INT, LONG, STRING, ConfigKey, Range
+from kafka_internals.config.config_def import (
+    INT,
+    LONG,
+    STRING,
+    CaseInsensitiveValidString,
+    ConfigKey,
+    Range,
+)
 
 # fmt: off
 COMMON_CLIENT_KEYS = (
@@ -12,6 +19,9 @@ COMMON_CLIENT_KEYS = (
               "close a connection that was idle for so long", later="idle connections are closed"),
     ConfigKey("metadata.max.age.ms", LONG, 300_000, Range.at_least(0),
               "ask for metadata again after this time, even if nothing seems wrong"),
+    ConfigKey("metadata.recovery.strategy", STRING, "rebootstrap",
+              CaseInsensitiveValidString("REBOOTSTRAP", "NONE"),
+              "what to do when no broker that it knows of can be reached (KIP-899)"),
     ConfigKey("reconnect.backoff.ms", LONG, 50, Range.at_least(0),
               "wait before connecting again; doubles with each failure"),
     ConfigKey("reconnect.backoff.max.ms", LONG, 1_000, Range.at_least(0),

@@ -70,6 +70,22 @@ class ValidString:
         return f"[{', '.join(self.valid)}]"
 
 
+class CaseInsensitiveValidString:
+    """One of these texts, in whatever case."""
+
+    def __init__(self, *valid: str) -> None:
+        self.valid = valid
+
+    def ensure_valid(self, name: str, value: str) -> None:
+        """ConfigException for another text."""
+        if value.upper() not in self.valid:
+            raise invalid(name, value, "String must be one of (case insensitive): "
+                                       f"{', '.join(self.valid)}")
+
+    def __str__(self) -> str:
+        return f"(case insensitive) [{', '.join(self.valid)}]"
+
+
 class NonEmptyString:
     """Any text but the empty one."""
 

@@ -84,8 +84,9 @@ class PartitionChangeBuilder:
         if self._can_elect_last_known_leader():
             return ElectionResult(self.partition.last_known_elr[0], unclean=True)
         if self.election == UNCLEAN:
-            for replica in replicas:
-                if self._acceptable(replica):
+            for at, replica in enumerate(replicas):
+                if self._acceptable(replica):           # all are asked anew, and for less
+                    self.passed_over = dict.fromkeys(replicas[:at], "is not in service")
                     return ElectionResult(replica, unclean=True)
         return ElectionResult(NO_NODE)
 

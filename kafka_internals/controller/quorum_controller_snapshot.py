@@ -89,6 +89,8 @@ def quota_pairs(image: MetadataImage, entities: Iterable[tuple]) -> tuple:
 
 
 def _pairs_changed(name: str, field: str, old: Iterable, new: Iterable, why: tuple) -> list:
+    if old == new:
+        return []
     before, after = dict(old), dict(new)
     return [Changed(name, f"{field}.{key}", before.get(key), after.get(key), *why)
             for key in {**before, **after} if before.get(key) != after.get(key)]

@@ -36,3 +36,17 @@ def slow_follower(seed: int = 7, broker: int = 3, fetch_ms: int = 400) -> Cluste
     cluster = healthy(seed)
     cluster.slow(broker, fetch_ms=fetch_ms)
     return cluster
+
+
+def lost_leader(seed: int = 7) -> Cluster:
+    """The same; who leads `orders-0` has acknowledged three orders, and dies.
+
+    No follower has been told yet that they are committed.
+    """
+    cluster = healthy(seed)
+    shop = cluster.producer("shop")
+    for number in range(3):
+        shop.send("orders", f"order {number}", partition=0)
+    cluster.run(ms=20)
+    cluster.kill(1)
+    return cluster

@@ -6,16 +6,19 @@ short. Time is tightened: a broker's session is over after a second, marks reach
 times a second. ELR is off, as in the years that the museum shows.
 """
 
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster.cluster import BrokenRunException, Cluster
-from kafka_internals.cluster.invariants import is_no_metadata
+from kafka_internals.cluster.invariants import is_no_metadata, listening
 from kafka_internals.cluster.replication_judges import (
     CommittedNeverLost,
     ConsistentRead,
     LogMatching,
 )
 from kafka_internals.common import TopicPartition, replica_name
+from kafka_internals.errors import TimeoutException
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.world import World
 
@@ -34,10 +37,14 @@ class Step(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A schedule that was played: the cluster, and what was violated (None: nothing)."""
+    """A schedule that was played: the cluster, and what was violated (None: nothing).
+
+    `steps` are those that were begun: nothing behind them had to do with a violation.
+    """
 
     cluster: Cluster
     violated: InvariantViolated | None
+    steps: tuple[Step, ...]
 
 
 def failovers(seed: int, terms: int = 3) -> tuple[Step, ...]:
@@ -95,16 +102,32 @@ class _Play:
                                            enable_idempotence=False, max_block_ms=500,
                                            configs=CLIENT)
         self._sent, self._slowed = 0, set()
+        self.begun = 0
 
     def play(self, steps: tuple[Step, ...]) -> None:
         """All of them; then everything heals and settles."""
         for step in steps:
+            self.begun += 1
             getattr(self, f"_{step.name}")(*step.args)
         for broker, node in self.cluster.machine.brokers.items():
             self._slow(broker, 0)
             if not node.up:
                 self.cluster.restart(broker)
-        self.cluster.run(ms=SETTLED_MS)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Until nothing is left to be made equal, or time is over."""
+        with suppress(TimeoutException):
+            self.cluster.run_until(self._is_settled, SETTLED_MS)
+
+    def _is_settled(self) -> bool:
+        """All are in sync, and know the same of the same records."""
+        machine = self.cluster.machine
+        if len(machine.image.partition(PARTITION).isr) < len(machine.brokers):
+            return False
+        logs = [machine.look(replica_name(PARTITION, broker)) for broker in machine.brokers]
+        return all(log is not None and log.high_watermark == log.log_end_offset for log in logs) \
+            and len({(log.log_end_offset, log.leader_epoch) for log in logs}) == 1
 
     def _send(self, count: int, pause_ms: int) -> None:
         for _ in range(count):
@@ -175,12 +198,13 @@ def play(steps: tuple[Step, ...], unsafe: dict[str, Any] | None = None, *,
     one = _Play(unsafe or {}, {} if has_elr else {"eligible.leader.replicas.version": 0}, min_isr)
     machine = one.cluster.machine
     judges = [LogMatching(), CommittedNeverLost(), ConsistentRead(), *more]
-    trial = Trial(machine.world.trace, machine.look, judges, is_no_metadata)
+    trial = Trial(machine.world.trace, partial(listening, machine), judges, is_no_metadata)
     machine.world.after_event.append(trial.after_event)
+    cluster, violated = one.cluster, None
     try:
         one.play(steps)
-    except InvariantViolated as violated:
-        return Played(one.cluster, violated)
+    except InvariantViolated as found:
+        violated = found
     except BrokenRunException:              # a rule that was given raised: up to the event before
-        return Played(one.cluster.fork(at=one.cluster.event - 1)[1], None)
-    return Played(one.cluster, None)
+        cluster = cluster.fork(at=cluster.event - 1)[1]
+    return Played(cluster, violated, steps[:one.begun])

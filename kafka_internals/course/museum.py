@@ -6,6 +6,7 @@ came next.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster import words
@@ -31,18 +32,19 @@ class Design(NamedTuple):
 SAFE = Design("diverging epochs", "the leader answers a fetch with an epoch and where that ended; "
               "who does not know that epoch cuts further, and is told again (KIP-279, KIP-595)", {})
 KIP_101 = Design("epochs without names", "a follower asks where its last epoch ended, and cuts "
-                 "there: the answer is an offset and says no epoch (KIP-101, until 2.0)",
-                 {"unsafe": {"truncation": "kip-101"}}, quarrels)
+                 "there, whichever epoch the answer is about (KIP-101, until 2.0)",
+                 {"unsafe": {"truncation": "kip-101"}}, quarrels, first=20)
 HIGH_WATERMARK = Design("the high watermark", "a follower of a new leader cuts its log to its own "
-                        "high watermark (until 0.11)", {"unsafe": {"truncation": "hw"}}, first=10)
+                        "high watermark (until 0.11)", {"unsafe": {"truncation": "hw"}}, first=84)
 ELR = Design("eligible leader replicas", "who left the ISR when it fell below "
              "min.insync.replicas may still lead, unless it stopped uncleanly (KIP-966)",
              {"has_elr": True, "min_isr": 2}, outages)
 LAST_REPLICA = Design("the last replica standing", "the last member of the ISR stays in it, "
-                      "whatever its disk has lost (until 4.0)", {"min_isr": 2}, outages)
+                      "whatever its disk has lost (until 4.0)", {"min_isr": 2}, outages, first=40)
 NO_GATE = Design("eligible leaders, and a mark that moves on", "eligible leader replicas, but the "
                  "high watermark moves while the ISR is below min.insync.replicas",
-                 {"has_elr": True, "min_isr": 2, "unsafe": {"min_isr_gate": False}}, outages)
+                 {"has_elr": True, "min_isr": 2, "unsafe": {"min_isr_gate": False}}, outages,
+                 first=13)
 NEXT = {HIGH_WATERMARK.name: KIP_101, KIP_101.name: SAFE, LAST_REPLICA.name: ELR,
         NO_GATE.name: ELR}
 
@@ -79,7 +81,8 @@ class Hole:
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.design.name}: {self.design.rule}.",
-                          f"Broken by seed {self.seed}, the {self.tried}. schedule; made short:",
+                          f"Broken by seed {self.seed}, after {self.tried - 1} that it survived; "
+                          f"made short:",
                           *self.commands(), self.sentence])
 
 
@@ -87,16 +90,19 @@ def search(design: Design, seeds: Iterable[int] | None = None) -> Hole:
     """Play schedules under a design until one breaks it. LookupError where none of 200 does."""
     first = design.first
     for tried, seed in enumerate(range(first, first + 200) if seeds is None else seeds, 1):
-        steps = design.schedules(seed)
-        if (found := play(steps, **design.setup).violated) is not None:
-            return Hole(design, seed, tried, shortest(design, steps, found.invariant))
+        played = play(design.schedules(seed), **design.setup)
+        if played.violated is not None:
+            return Hole(design, seed, tried, shortest(design, played))
     raise LookupError(f"no schedule of these seeds breaks {design.name!r}: {design.rule}")
 
 
-def shortest(design: Design, steps: tuple[Step, ...], invariant: str) -> tuple[Step, ...]:
-    """As few of these steps as still break the same invariant."""
-    def breaks(shorter: Journal) -> bool:
-        violated = play(shorter.entries, **design.setup).violated
+def shortest(design: Design, broken: Played) -> tuple[Step, ...]:
+    """As few of its steps as still break the same invariant."""
+    invariant = broken.violated.invariant
+
+    @cache
+    def breaks(steps: tuple[Step, ...]) -> bool:
+        violated = play(steps, **design.setup).violated
         return violated is not None and violated.invariant == invariant
 
-    return shrunk(Journal(steps), breaks).entries
+    return shrunk(Journal(broken.steps), lambda shorter: breaks(shorter.entries)).entries

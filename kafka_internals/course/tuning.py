@@ -16,6 +16,7 @@ from kafka_internals.cluster.cost_model import CODECS, CodecCost, CostModel
 from kafka_internals.cluster.handles import Producer
 from kafka_internals.common import TopicPartition
 from kafka_internals.config.producer_config import PRODUCER_CONFIG
+from kafka_internals.sim.journal import Journal
 from kafka_internals.storage.file_records import whole_batches
 from kafka_internals.viz.tuning_chart import Tuned, Tuning
 
@@ -76,9 +77,10 @@ def _tuned(records_per_s: int, seed: int, given: tuple) -> Tuned:
     count = max(LEAST_RECORDS, records_per_s * for_ms // 1000)
     before, began_us = _batches(cluster), cluster.machine.world.now_us
     value, answered = b"x" * (RECORD_BYTES * codec.percent // 100), []
+    watched = [Watched(cluster, one, answered) for one in senders]
     for due_us, sender, arrived_us in _due(count, records_per_s, codec):
         cluster.machine.world.run_to(began_us + due_us)
-        _send(cluster, senders[sender].name, value, answered, began_us + arrived_us)
+        watched[sender].send(value, began_us + arrived_us)
     for one in senders:
         one.flush()
     cluster.run(ms=SETTLE_MS)                       # with acks=0 some of it is still on its way
@@ -87,10 +89,11 @@ def _tuned(records_per_s: int, seed: int, given: tuple) -> Tuned:
 
 def lab_cluster(codec: CodecCost = NOT_PACKED, seed: int = 7) -> Cluster:
     """Three brokers and the topic "orders", one partition. What a handler does for a KiB on the
-    wire it does for all that was packed into it."""
+    wire it does for all that was packed into it. Nobody asks why: it keeps no trace."""
     each_us = LAB_COST.validate_us_per_kib + codec.unpack_us_per_kib
     cost = LAB_COST._replace(validate_us_per_kib=each_us * 100 // codec.percent)
-    cluster = Cluster(brokers=3, seed=seed, cost=cost, configs=ONE_THREAD)
+    cluster = Cluster(brokers=3, seed=seed, cost=cost, configs=ONE_THREAD).again(
+        journal=Journal(), traced=False)
     cluster.create_topic("orders", replica_assignment={0: [1, 2, 3]})
     return cluster
 
@@ -117,21 +120,34 @@ def _due(count: int, records_per_s: int, codec: CodecCost) -> list[tuple[int, in
     return sorted(due)
 
 
-def _send(cluster: Cluster, sender: str, value: bytes, answered: list, arrived_us: int) -> None:
-    """Hand over a record, and note when its answer came, how long it took, and who had it then.
+class Watched:
+    """A producer, called as it is and not by its handle: who only measures keeps no journal.
 
-    The client is called as it is, not by the handle: who only measures keeps no journal.
+    `answered` is told of each record that ends: when, how long it took, and whether every in-sync
+    replica had it then.
     """
-    machine = cluster.machine
-    leader = machine.brokers[1].manager.partitions[ORDERS]
 
-    def note(metadata: Any, error: Exception | None) -> None:
-        now_us = machine.world.now_us
-        answered.append((now_us, now_us - arrived_us,
-                         error is None and leader.high_watermark > metadata.offset >= 0))
+    def __init__(self, cluster: Cluster, sender: Producer, answered: list) -> None:
+        self._machine, self._name, self._answered = cluster.machine, sender.name, answered
+        self._core = self._machine.core(sender.name)
+        self._leader = self._machine.brokers[1].manager.partitions[ORDERS]
+        self._arrived_us: dict[str, int] = {}
+        self._told = len(self._core.completed)
+        self._machine.clients[sender.name].after.append(self._look)
 
-    cluster.callbacks.add(f"{sender}#{len(machine.core(sender).records) + 1}", note)
-    machine.call(sender, "send", ORDERS.topic, None, value, (), ORDERS.partition, None)
+    def send(self, value: bytes, arrived_us: int) -> None:
+        """Hand over a record that has arrived some time ago."""
+        self._arrived_us[f"{self._name}#{len(self._core.records) + 1}"] = arrived_us
+        self._machine.call(self._name, "send", ORDERS.topic, None, value, (), ORDERS.partition,
+                           None)
+
+    def _look(self) -> None:
+        now_us, ended = self._machine.world.now_us, self._core.completed
+        for record in ended[self._told:]:
+            self._answered.append((now_us, now_us - self._arrived_us[record.subject],
+                                   record.error is None
+                                   and self._leader.high_watermark > record.offset >= 0))
+        self._told = len(ended)
 
 
 def _batches(cluster: Cluster) -> list[int]:
@@ -146,7 +162,9 @@ def _summed(records_per_s: int, answered: list, batches: list[int], senders: lis
     first, last = answered[0][0], answered[-1][0]
     later = sum(at > first for at, _, _ in answered)
     done_per_s = min(records_per_s, later * 1_000_000 / (last - first))
-    told = {name: sum(one.metric(name) for one in senders) / APPLICATIONS for name in MEASURED}
+    metrics = [{key.name: value for key, value in one.metrics().items() if len(key.tags) == 1}
+               for one in senders]                  # once each; of all nodes and topics together
+    told = {name: sum(one[name] for one in metrics) / APPLICATIONS for name in MEASURED}
     return Tuned(
         sum(took_us) / count / 1000, took_us[count * 99 // 100 - 1] / 1000, records_per_s,
         done_per_s, done_per_s * len(batches) / count, done_per_s * sum(batches) / count / 1024,

@@ -22,7 +22,7 @@ def _counted(*values: int) -> tuple[tuple[str, int], ...]:
 
 FIELDS = (
     Field("records_per_s", "records a second", _counted(1_000, 2_000, 4_000, 8_000, 12_000), RATE),
-    Field("linger_ms", "linger.ms", _counted(0, 2, 3, 5, 10, 20), 5),
+    Field("linger_ms", "linger.ms", _counted(0, 2, 5, 10, 20), 5),
     Field("batch_size", "batch.size", _counted(4_096, 8_192, 16_384, 32_768, 65_536), 16_384),
     Field("compression_type", "compression.type", ("none", "gzip", "snappy", "lz4", "zstd")),
     Field("acks", "acks", ("all", "1", "0")),

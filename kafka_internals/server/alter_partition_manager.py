@@ -85,5 +85,5 @@ class AlterPartitionManager:
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        return min((at for at in (self._retry_ms, self.channel.next_deadline_ms())
-                    if at is not None), default=None)
+        return min([at for at in (self._retry_ms, self.channel.next_deadline_ms())
+                    if at is not None], default=None)

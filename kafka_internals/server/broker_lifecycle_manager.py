@@ -212,8 +212,8 @@ class BrokerLifecycleManager:
         """When `tick` has something to do."""
         if self.state == SHUTTING_DOWN:
             return None
-        return min((at for at in (self._due_ms, self._channel.next_deadline_ms(),
-                                  self._register_by_ms) if at is not None), default=None)
+        return min([at for at in (self._due_ms, self._channel.next_deadline_ms(),
+                                  self._register_by_ms) if at is not None], default=None)
 
     # -- what can be seen ---------------------------------------------------------------------
     def _move(self, event: str, reads: tuple) -> list:

@@ -83,6 +83,7 @@ class ReplicaManager:
         self._checkpoint_due_ms: int | None = None
         self._max_lag_ms = config["replica.lag.time.max.ms"]
         self._isr_due_ms = 0
+        self._is_shutting_down, self._left = False, frozenset()
         self._alters, self.producer_ids = alter_partition_manager, producer_ids
         self.apis = KafkaApis(self, config, producer_ids)
         self.quotas = self.apis.quotas
@@ -120,6 +121,9 @@ class ReplicaManager:
             told = self.partitions[name].apply(one, topic.configs, now_ms, reads)
             effects += told
             changed += [name] if told else []
+        if self._is_shutting_down:
+            self._left |= {one for one in changed
+                           if self.broker not in self.partitions[one].registration.isr}
         for name, topic, registration in fresh:
             effects += self._open(name, topic, registration, now_ms, reads)
         effects += self._start_fetchers(now_ms)
@@ -143,12 +147,16 @@ class ReplicaManager:
         gone = Changed(partition.subject, "role", partition.role.role, None, METADATA_RULE, reads)
         return [gone, *self._complete_delayed(name, now_ms)]
 
+    def begin_controlled_shutdown(self) -> None:
+        """From now on a replica that leaves its ISR fetches no more: it could not come back."""
+        self._is_shutting_down = True
+
     def _start_fetchers(self, now_ms: int) -> list:
         """One fetcher for each broker that leads something this one follows."""
         effects = []
         by_leader: dict[int, list[Partition]] = {leader: [] for leader in self._fetchers}
         for partition in self.partitions.values():
-            if partition.role.role == "follower":
+            if partition.role.role == "follower" and partition.partition not in self._left:
                 by_leader.setdefault(partition.role.leader, []).append(partition)
         for leader, partitions in by_leader.items():
             if leader not in self._fetchers:

@@ -6,7 +6,7 @@ names of handles. A journal that was altered runs by the clock, never by event i
 command is missing, times do not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 FROM_THE_START_US = -(1 << 62)          # no time: the run stands where it begins
@@ -52,19 +52,18 @@ class Journal(NamedTuple):
 
 
 def shrunk(journal: Journal, fails: Callable[[Journal], bool]) -> Journal:
-    """The shortest journal that still fails, found by leaving out ever smaller parts (ddmin)."""
+    """A journal that still fails and of which nothing can be left out, found from the end on.
+
+    Parts are left out, then ever smaller ones, single commands as long as one can go (ddmin).
+    """
     size = len(journal.entries) // 2
     while size:
-        for shorter in _shorter(journal, size):
-            if fails(shorter):
+        before, start = journal, len(journal.entries)
+        while start:
+            end, start = start, max(0, start - size)
+            if fails(shorter := journal.without(range(start, end))):
                 journal = shorter
-                break
-        else:
+        if size > 1 or journal is before:
             size //= 2
         size = min(size, len(journal.entries))
     return journal
-
-
-def _shorter(journal: Journal, size: int) -> Iterator[Journal]:
-    for start in range(len(journal.entries) - size, -1, -1):
-        yield journal.without(range(start, start + size))

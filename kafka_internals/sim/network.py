@@ -73,6 +73,10 @@ class Connection:
         last_us[receiver] = due_us
         return due_us
 
+    def nothing_before(self, receiver: str, due_us: int) -> None:
+        """What is sent from now on arrives after this."""
+        self._last_due_us[receiver] = max(self._last_due_us[receiver], due_us)
+
 
 class Network:
     """All links and connections of a world. Latency is one way, in microseconds."""
@@ -81,6 +85,7 @@ class Network:
         self.world, self.latency_us, self.jitter_us = world, latency_us, jitter_us
         self.faults: dict[tuple[str, str], list[Fault]] = {}
         self.dropped: set[str] = set()            # identities of single messages that get lost
+        self.delayed: dict[str, int] = {}         # ... and of those to come that arrive later
         self.connections: dict[tuple[str, str, str], Connection] = {}
         self._opened = 0
         self._jitter: dict[tuple[str, str], Callable[[int], int]] = {}
@@ -122,7 +127,8 @@ class Network:
             connection.has_gap
         if lost:
             self.lose(connection, receiver.name)
-        due_us = None if lost else connection.in_order(receiver.name, world.now_us + travel_us)
+        due_us = None if lost else connection.in_order(
+            receiver.name, world.now_us + travel_us + self.delayed.pop(message.id, 0))
         if world.trace is not None:
             world.trace.flights.append(
                 (world.event, message.id, kind, sender.name, receiver.name, world.now_us, due_us))

@@ -60,6 +60,12 @@ class Trace:
         """Note a change of the event that happens now."""
         self.changes.append((event, *change))
 
+    def arrives(self, message_id: str, due_us: int) -> None:
+        """A message on its way will be there at another time than was noted when it left."""
+        at = next(at for at in range(len(self.flights) - 1, -1, -1)
+                  if self.flights[at][1] == message_id)
+        self.flights[at] = (*self.flights[at][:-1], due_us)
+
     def event(self, id: int) -> Event:
         """The event with this id."""
         return Event._make(self.events[id - 1])

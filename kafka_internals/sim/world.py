@@ -166,15 +166,36 @@ class World:
         """Lose a message that is on its way, and what is behind it; False where there is none."""
         if (lost := self._on_its_way(message_id)) is None:
             return False
-        connection, receiver = lost[6][0], lost[3]
-        behind = {entry[1]: entry for entry in self._agenda if entry[3] == receiver
-                  and entry[5] in (REQUEST, RESPONSE, DISCONNECTED)
-                  and entry[6][0] is connection and entry[6][1] is not RESET
-                  and entry[0] >= lost[0]}
+        behind = {entry[1] for entry in self._from(lost)}
         self._agenda[:] = [entry for entry in self._agenda if entry[1] not in behind]
         heapify(self._agenda)
-        self.network.lose(connection, receiver)
+        self.network.lose(lost[6][0], lost[3])
         return True
+
+    def postpone(self, message_id: str, extra_us: int) -> bool:
+        """Let a message that is on its way arrive later, and what is behind it not before.
+
+        False where there is none.
+        """
+        if (late := self._on_its_way(message_id)) is None:
+            return False
+        due_us, moved = late[0] + extra_us - 1, {}
+        for entry in self._from(late):
+            due_us = max(entry[0], due_us + 1)
+            moved[entry[1]] = due_us
+            if self.trace is not None and entry[5] is not DISCONNECTED:
+                self.trace.arrives(entry[6][1].id, due_us)
+        self._agenda[:] = [(moved.get(entry[1], entry[0]), *entry[1:]) for entry in self._agenda]
+        heapify(self._agenda)
+        late[6][0].nothing_before(late[3], due_us)
+        return True
+
+    def _from(self, message: tuple) -> list[tuple]:
+        """A message on its way and all that is behind it on its connection, in order."""
+        return sorted(entry for entry in self._agenda if entry[3] == message[3]
+                      and entry[5] in (REQUEST, RESPONSE, DISCONNECTED)
+                      and entry[6][0] is message[6][0] and entry[6][1] is not RESET
+                      and entry[0] >= message[0])
 
     def _on_its_way(self, message_id: str) -> tuple | None:
         return next((entry for entry in self._agenda if entry[5] in (REQUEST, RESPONSE)
@@ -184,6 +205,12 @@ class World:
         """A message that is on its way; None where there is none of that id."""
         entry = self._on_its_way(message_id)
         return None if entry is None else entry[6][1]
+
+    def holder(self, message_id: str) -> Node | None:
+        """The paused node at which a message has arrived; None where there is none."""
+        return next((node for node in self.nodes.values() if node.paused
+                     for kind, payload in node.held if kind in (REQUEST, RESPONSE)
+                     and payload[1].id == message_id), None)
 
     def pause(self, node: Node) -> None:
         """Nothing happens to the node until it resumes; the clock and the network go on."""

@@ -240,8 +240,10 @@ class Camera:
         self.shots: list[Shot] = []
         self._messages: list[Message] = []
         self._changes = 0
-        self._on_their_way: list[Message] = []
+        self._on_their_way: list[int] = []      # where they stand among all messages
+        self._now: list[int] = []               # and with them those that this event has lost
         self._arrived: list[Message] = []
+        self._in_vain: set[tuple[str, str]] = set()      # who asked whom last when that was down
         self._kept: dict[str, Any] = {}
 
     def attach(self, run: Any) -> None:
@@ -255,12 +257,14 @@ class Camera:
         quiet = self._of_data and bool(self.shots) and is_quiet(
             trace.events[event - 1], changes, trace.flights[len(self._messages):])
         self._changes = len(trace.changes)
-        self._follow_messages(trace, world.now_us)
+        quiet = self._follow_messages(trace, world.now_us) or quiet
         self._appends |= (new := appends(changes))
         self._sends += [c.subject for c in changes if c.new == "waiting" and "#" in c.subject]
         if quiet or not self._first <= event <= self._last:
             return
-        look = Look(self._run, changes, self._on_their_way, self._messages, self._arrived,
+        flying = [one for one in map(self._messages.__getitem__, self._now)
+                  if self._run.world.nodes[one.sender].up]
+        look = Look(self._run, changes, flying, self._messages, self._arrived,
                     self._kept, self._width, self._appends, self._sends)
         scenes = {w.name: self._draw(look, self._subject, w) for w in self._believers}
         if self._insides is not None:
@@ -283,19 +287,37 @@ class Camera:
                 name: scene if name in new else last.scenes[name]
                 for name, scene in shot.scenes.items()}))
 
-    def _follow_messages(self, trace: Any, now_us: int) -> None:
-        """Keep those that were sent and have not arrived; a lost one shows in its own event."""
-        self._arrived = [m for m in self._on_their_way if m.due_us and m.due_us <= now_us]
-        self._on_their_way = [m for m in self._on_their_way if m.due_us and m.due_us > now_us]
+    def _follow_messages(self, trace: Any, now_us: int) -> bool:
+        """Keep those that were sent and have not arrived; a lost one shows in its own event.
+
+        So does one to a node that is down: nobody is there. True where all that was sent is that
+        again, to a node that was asked in vain before.
+        """
+        nodes, on_way = self._run.world.nodes, []
+        self._arrived = []
+        for at in self._on_their_way:
+            self._messages[at] = message = self._messages[at]._replace(due_us=trace.flights[at][-1])
+            if message.due_us > now_us:
+                on_way.append(at)
+            elif nodes[message.receiver].up:
+                self._arrived.append(message)
+        self._now, self._on_their_way = list(on_way), on_way
+        in_vain = []
         for flight in map(Flight._make, trace.flights[len(self._messages):]):
             asks = flight.kind == "request"
             request = flight.id if asks else f"request{flight.id[8:]}"
             told = trace.of(request, "asked" if asks else "answer")
             text = trace.changes[told[-1]][4] if told else ""
-            message = Message(*flight[:5], flight.t_us, flight.due_us, text,
+            ends, is_up = flight[3:5], nodes[flight.receiver].up
+            message = Message(*flight[:5], flight.t_us, flight.due_us if is_up else None, text,
                               self._run.body(flight.id))
+            self._now.append(len(self._messages))
+            if not message.lost:
+                on_way.append(len(self._messages))
             self._messages.append(message)
-            self._on_their_way.append(message)
+            in_vain.append(ends in self._in_vain and not is_up)
+            (self._in_vain.discard if is_up else self._in_vain.add)(ends)
+        return any(in_vain) and all(in_vain)
 
     def _waits(self, look: Look, scenes: dict[str, Any]) -> dict[str, str]:
         """What each value that is shown waits for."""

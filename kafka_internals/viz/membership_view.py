@@ -191,7 +191,8 @@ def _state(look: Look) -> str | None:
 def _heartbeat(look: Look, brokers: dict[int, Any]) -> str | None:
     for broker, change in _of_controller(look, "contact_ms"):
         if change.new is not None:
-            ends = _session_end(brokers[broker])
-            said = "it stays fenced" if ends is None else f"its session lasts to {_clock(ends)} now"
+            ends, leaves = _session_end(brokers[broker]), brokers[broker].in_controlled_shutdown
+            said = f"its session lasts to {_clock(ends)} now" if ends is not None else \
+                "it leads nothing any more, and may stop soon" if leaves else "it stays fenced"
             return f"A heartbeat of broker {broker} reaches the controller: {said}."
     return None

@@ -68,7 +68,7 @@ class NodeGlyphs(Canvas):
         Its word stands between the first two members; a list of one gets a stub (y == y2).
         """
         if word_y is None:
-            word_y = y + 28 if y == y2 else y + (y2 - y) * (0.25 if y2 - y > 130 else 0.5) + 4
+            word_y = y + 33 if y == y2 else y + (y2 - y) * (0.25 if y2 - y > 130 else 0.5) + 4
         if y == y2:
             y, y2 = y - 26, y + 30
         if promised:

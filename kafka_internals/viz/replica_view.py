@@ -235,7 +235,7 @@ def _followers_say(look: Look, partition: TopicPartition) -> str | None:
                     f"leader does not know that yet.")
         if change.attribute == "high_watermark":
             return f"Broker {broker} was told the high watermark {change.new} and takes it over."
-        if change.attribute.startswith("remote_log_end_offset"):
+        if change.attribute.startswith("remote_log_end_offset") and change.new is not None:
             fetcher = change.attribute.rpartition(".")[2]
             return (f"Broker {fetcher} has asked for offset {change.new}: now broker {broker} "
                     f"knows that it has everything below {change.new}.")
@@ -259,9 +259,12 @@ def _messages_say(look: Look, partition: TopicPartition) -> str | None:
     for message in reversed(look.messages):
         if message.event == look.event and str(partition) in message.text:
             who, to = message.ends
+            verb = "asks" if message.kind == "request" else "answers"
+            there = look(message.receiver) if message.lost else None
+            if there is not None and there.state not in ("running", "paused"):
+                return f"{capital(who)} {verb} {to}, which is {there.state}: {message.text}."
             if message.lost:
                 return f"{capital(who)} sends to {to}, and the message is lost."
-            verb = "asks" if message.kind == "request" else "answers"
             return f"{capital(who)} {verb} {to}: {message.text}."
     for message in look.arrived:
         if str(partition) in message.text:

@@ -9,6 +9,7 @@ from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.viz import replica_view
 from kafka_internals.viz.camera import Look, ReplicaSeen
 
+LACKS = "although it may lack records"
 LENGTH_AT, EPOCH_AT, HEAD = 8, 12, 12       # of a stored batch: batchLength, partitionLeaderEpoch
 
 
@@ -107,11 +108,12 @@ def written(look: Look, partition: TopicPartition) -> str | None:
     if now.leader < 0:
         return (f"The controller finds nobody who may lead {partition}: no leader in epoch "
                 f"{now.leader_epoch}, {sets}.")
-    passed = wrote["leader"].rule.partition("election in replica order: ")[2]
-    passed = ", ".join(part for part in passed.split(", ") if " leads" not in part)
-    passed = f" Passed over: broker {passed}." if passed else ""
+    parts = wrote["leader"].rule.partition("election in replica order: ")[2].split(", ")
+    passed = ", ".join(part for part in parts if part and part != LACKS and " leads" not in part)
+    said = (f" Passed over: broker {passed}." if passed else "") + \
+        f" Broker {now.leader} may lack records." * (LACKS in parts)
     return (f"The controller elects broker {now.leader} for {partition}: leader epoch "
-            f"{now.leader_epoch}, {sets}.{passed}")
+            f"{now.leader_epoch}, {sets}.{said}")
 
 
 def listed(members: tuple) -> str:
@@ -136,9 +138,13 @@ def role(look: Look, partition: TopicPartition) -> str | None:
             continue
         one = look(change.subject)
         if one is not None and change.new == "leader":
+            mark = one.high_watermark
+            knew = next((each.old for each in look.changes if each.subject == change.subject
+                         and each.attribute == "high_watermark" and each.old is not None), mark)
+            moves = f" Nobody else is in the ISR: it moves to {mark} at once." * (knew != mark)
             return (f"Broker {broker} learns from the metadata log that it leads epoch "
                     f"{one.leader_epoch}. It begins at offset {one.log_end_offset}, with the high "
-                    f"watermark that it knew: {one.high_watermark}.")
+                    f"watermark that it knew: {knew}.{moves}")
         if one is not None and change.new == "follower":
             return f"Broker {broker} follows broker {one.leader} in epoch {one.leader_epoch}."
     return None

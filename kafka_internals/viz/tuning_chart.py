@@ -67,7 +67,7 @@ def tuning_chart(tuning: Tuning, chosen: Any = None) -> Costed:
     def draw(axes: Any) -> None:
         for place, title in zip(axes, ("ms, from arrival to answer", "requests a second",
                                        "KiB a second on the link")):
-            place.set_title(title, fontsize=10, loc="left")
+            place.set_title(title, fontsize=10, loc="left", y=1)     # else it is looked for
             _values(place, tuning, chosen)
         for name, label, colour, marker, width in LINES:
             _dots(axes[0], tuning, [_time(run, name) for run in tuning.runs], colour, marker,

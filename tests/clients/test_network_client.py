@@ -156,6 +156,38 @@ def test_the_jitter_is_a_fifth_to_either_side(drawn, wait_ms):
     assert client(dice=lambda purpose: lambda n: drawn).retry_backoff_ms(0) == wait_ms
 
 
+def knows_only_2(**configs) -> NetworkClient:
+    """A client that was told of broker 2, which leads, and of no other; then that one is gone."""
+    network = client(**configs)
+    ask(network, 0)
+    network.learn((), MetadataResponse((2,), (PartitionMetadata(tp(0), 2, 5),)), 0)
+    network.disconnected(2, 200)
+    return network
+
+
+def test_who_can_reach_nobody_it_knows_of_begins_again_with_the_bootstrap_servers():
+    network = knows_only_2()
+    assert network.next_deadline_ms(200) <= 200
+    forgotten, asked, sent = network.refresh_metadata(200)
+    assert (forgotten.attribute, forgotten.old, forgotten.new) == ("leader.orders-0", 2, -1)
+    assert sent.to == 1 and network.brokers == (1, 2, 3)
+    assert network.leader_of(tp(0)) is None and network.leaders[tp(0)].leader_epoch == 5
+
+
+def test_without_rebootstrap_it_waits_for_those_it_knows_of():
+    network = knows_only_2(metadata_recovery_strategy="NONE")
+    assert network.refresh_metadata(200) == [] and network.next_deadline_ms(200) == 250
+    assert network.refresh_metadata(250)[1].to == 2 and network.leader_of(tp(0)).leader == 2
+
+
+def test_who_still_has_a_connection_does_not_begin_again():
+    network = client(max_in_flight_requests_per_connection=1)
+    network.learn((), MetadataResponse((2,), (PartitionMetadata(tp(0), 2, 5),)), 0)
+    network.send(2, "work", None, 0, "rule", (), 1)
+    network.want_metadata()
+    assert network.refresh_metadata(200) == [] and network.brokers == (2,)
+
+
 def test_a_disconnect_asks_for_metadata_and_gives_back_what_was_in_flight():
     network = client()
     tell(network, 0)

@@ -6,6 +6,7 @@ from kafka_internals.clients.built_in_partitioner import BuiltInPartitioner
 from kafka_internals.clients.network_client import Leadership
 from kafka_internals.clients.record_accumulator import RecordAccumulator
 from kafka_internals.config import PRODUCER_CONFIG
+from kafka_internals.memory_records_builder import size_upper_bound
 from tests.clients.talk import tp
 
 A, B, C = tp(0), tp(1), tp(2)
@@ -17,6 +18,7 @@ class Record:
     def __init__(self, size: int, timestamp_ms: int) -> None:
         self.key, self.value, self.headers = None, b"x" * size, ()
         self.timestamp_ms, self.topic = timestamp_ms, "orders"
+        self.upper_bound_bytes = size_upper_bound(None, self.value)
         self.batch = self.allocation = self.placed = None
 
 

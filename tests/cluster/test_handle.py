@@ -331,6 +331,11 @@ def test_the_canonical_clusters():
     slow = canonical.slow_follower(fetch_ms=250)
     slow.producer(linger_ms=0).send("orders", "x", partition=0).get()
     assert slow.now_ms > 250
+    lost = canonical.lost_leader()
+    kept = [lost.look(f"orders-0@{broker}") for broker in (2, 3)]
+    assert [(one.leader, one.log_end_offset, one.high_watermark) for one in kept] == [(1, 3, 0)] * 2
+    assert all(record.state == "acknowledged" for record in lost.calls_of("shop"))
+    assert lost.look("broker-1").state == "crashed"
 
 
 def test_a_cluster_without_a_topic_answers_that_there_is_none():

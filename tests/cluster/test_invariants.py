@@ -43,7 +43,6 @@ from kafka_internals.storage.producer_state_entry import ProducerStateEntry
 from kafka_internals.storage.producer_state_manager import ProducerStateManager
 from tests.cluster.test_schedules import MISSED
 from tests.server.test_replication_schedules import MUTANTS as REPLICATION
-from tests.server.test_replication_schedules import SHOWN_BY_HAND
 
 CONSTRUCTED = CompletedFetch.__init__
 BY_MARKS = (StrongIsr, WeakIsr, CommittedNeverLost, LeaderCandidateCompleteness, FollowerHwBound)
@@ -124,8 +123,7 @@ def test_a_schedule_that_violates_nothing_cannot_be_shortened():
 
 def test_every_switch_has_its_mutant_and_by_default_every_rule_is_kafkas():
     assert {switch for mutants in (MUTANTS, REPLICATION, MISSED)
-            for unsafe, *_ in mutants.values() for switch in unsafe} | SHOWN_BY_HAND \
-        | {"partition_epochs"} == set(checks.UNSAFE)
+            for unsafe, *_ in mutants.values() for switch in unsafe} == set(checks.UNSAFE)
     assert list(checks.UNSAFE) == list(Rules._fields)
     assert Rules() == Rules(**{name: values[0] for name, values in checks.UNSAFE.items()})
     assert Rules() == ("isr", "high watermark", "high watermark", "purgatory", "dense",

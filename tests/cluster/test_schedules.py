@@ -120,3 +120,23 @@ def test_what_makes_a_cluster_unsafe_is_found_by_the_judge_of_its_name(what):
     excused = tuple(one for one in EVERYBODY if one is not judge)
     said = next(filter(None, (verdict(seed, unsafe, excused, danger) for seed in range(2_000))))
     assert said.startswith(f"{judge.__name__} is violated at event ")
+
+
+def nobody_has(schedule: Schedule) -> list:
+    """Of what was sent with acks=0, and said to be sent, what is in no log in the end."""
+    cluster, machine = schedule.cluster, schedule.cluster.machine
+    stored = {record.value for number in range(len(machine.image.topics["orders"].partitions))
+              for broker in machine.brokers for record in cluster.log(f"orders-{number}", broker)}
+    return [record.subject for node in machine.clients.values() if hasattr(node.core, "records")
+            and node.core.config["acks"] == 0 for record in node.core.records
+            if record.state == "acknowledged" and record.value.decode() not in stored]
+
+
+def test_with_acks_0_what_was_sent_may_be_in_nobodys_log():
+    """AckedNeverLost goes by offsets, and acks=0 tells none: so the logs are searched."""
+    def lost(seed: int) -> list:
+        schedule = Schedule(seed)
+        schedule.run()
+        return nobody_has(schedule)
+
+    assert next(filter(None, map(lost, range(2_000))))

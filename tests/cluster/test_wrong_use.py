@@ -37,6 +37,15 @@ def bare():
     return cluster
 
 
+def held(use):
+    """A message that has come to a paused broker."""
+    cluster = canonical.healthy()
+    cluster.pause(2)
+    cluster.run(ms=2_000)
+    waiting = cluster.machine.brokers[2].held
+    use(cluster, next(one[1].id for kind, one in waiting if kind in ("request", "response")))
+
+
 def endless(*handles):
     yield handles[0].poll(10)
 
@@ -158,6 +167,16 @@ CASES = {
                     "'hello' request-producer-1.3"),
     "drop too late": (lambda s: s.cluster.drop("request-producer-1.2"), "IllegalStateException",
                       "arrived at fork before event"),
+    "delay a word": (lambda s: s.cluster.delay("hello", ms=5), "ValueError",
+                     "'hello' request-producer-1.3"),
+    "delay backwards": (lambda s: s.cluster.delay("request-producer-1.9", ms=-1), "ValueError",
+                        "ms=-1"),
+    "delay too late": (lambda s: s.cluster.delay("request-producer-1.2", ms=5),
+                       "IllegalStateException", "arrived at fork before event"),
+    "delay what waits": (lambda s: held(lambda cluster, one: cluster.delay(one, ms=5)),
+                         "IllegalStateException", "broker 2 paused resume(2)"),
+    "drop what waits": (lambda s: held(lambda cluster, one: cluster.drop(one)),
+                        "IllegalStateException", "broker 2 paused resume(2)"),
     # time
     "run back": (lambda s: s.cluster.run(ms=-1), "ValueError", "ms=-1"),
     "run a word": (lambda s: s.cluster.run(ms="5"), "ValueError", "ms='5'"),

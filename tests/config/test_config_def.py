@@ -9,6 +9,7 @@ from kafka_internals.config.config_def import (
     LIST,
     LONG,
     STRING,
+    CaseInsensitiveValidString,
     ConfigDef,
     ConfigKey,
     NonEmptyString,
@@ -22,6 +23,7 @@ DEFINITION = ConfigDef("test", (
     ConfigKey("a.count", INT, 5, Range.between(0, 9), "a count"),
     ConfigKey("a.time.ms", LONG, 1_000, Range.at_least(-1), "a time"),
     ConfigKey("a.word", STRING, "one", ValidString("one", "two"), "a word"),
+    ConfigKey("a.plan", STRING, "none", CaseInsensitiveValidString("WAIT", "NONE"), "a plan"),
     ConfigKey("a.name", STRING, None, NonEmptyString(), "a name"),
     ConfigKey("a.list", LIST, ("x",), ValidString("x", "y"), "a list"),
     ConfigKey("a.class", CLASS, None, None, "a class"),
@@ -34,7 +36,7 @@ GOOD = [
     ("a.flag", "False", False), ("a.flag", True, True),
     ("a.count", 9, 9), ("a.count", " 7 ", 7), ("a.count", "+0", 0),
     ("a.time.ms", 1 << 40, 1 << 40), ("a.time.ms", "-1", -1),
-    ("a.word", "two ", "two"),
+    ("a.word", "two ", "two"), ("a.plan", "Wait", "Wait"),
     ("a.name", None, None), ("a.name", 5, "5"),
     ("a.list", "x, y", ("x", "y")), ("a.list", ["y"], ("y",)), ("a.list", "", ()),
     ("a.class", "org.example.Mine", "org.example.Mine"),
@@ -56,6 +58,7 @@ BAD = [
     ("a.count", None,      "Invalid value None for configuration a.count: Value must be non-null"),
     ("a.word", "three",    "Invalid value three for configuration a.word: String must be one of: "
                            "one, two"),
+    ("a.plan", "hope",     "String must be one of (case insensitive): WAIT, NONE"),
     ("a.word", b"one",     "Expected value to be a string, but it was a bytes"),
     ("a.name", "",         "String must be non-empty"),
     ("a.list", "x,z",      "Invalid value z for configuration a.list: String must be one of: x, y"),
@@ -96,7 +99,7 @@ def test_what_was_not_given_has_its_default():
         "a.word": "two", "a.count": 3}
     assert config.given == ("a.word", "a.count")
     assert repr(config) == "Config(a.word='two', a.count=3)"
-    assert len(config) == 9 and config == DEFINITION.parse({"a.word": "two", "a.count": 3})
+    assert len(config) == 10 and config == DEFINITION.parse({"a.word": "two", "a.count": 3})
 
 
 def test_a_config_is_frozen():

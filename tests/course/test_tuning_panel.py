@@ -68,8 +68,8 @@ def test_the_chosen_value_runs_first_and_each_point_is_drawn(panel, monkeypatch)
         await panel._task
     asyncio.run(choose())
     runs = [say.split(" is chosen. ")[1].split("; ") for say in seen]
-    assert [len(one) for one in runs] == [1, 2, 3, 4, 5, 6]
-    assert runs[0][0].startswith("5: ") and [one[0][:2] for one in runs[1:]] == ["0:"] * 5
+    assert [len(one) for one in runs] == [1, 2, 3, 4, 5]
+    assert runs[0][0].startswith("5: ") and [one[0][:2] for one in runs[1:]] == ["0:"] * 4
 
 
 def test_a_newer_choice_ends_an_older_sweep(panel, monkeypatch):
@@ -84,7 +84,7 @@ def test_a_newer_choice_ends_an_older_sweep(panel, monkeypatch):
         await panel._task
         assert older.cancelled()
     asyncio.run(choose())
-    assert [one["acks"] for one in asked] == ["1"] + ["0"] * 6
+    assert [one["acks"] for one in asked] == ["1"] + ["0"] * 5
 
 
 def test_an_error_is_told_in_the_panel(panel, monkeypatch):

@@ -7,6 +7,7 @@ from kafka_internals.clients.network_client import Leadership
 from kafka_internals.clients.record_accumulator import RecordAccumulator
 from kafka_internals.common import TopicPartition
 from kafka_internals.config import PRODUCER_CONFIG
+from kafka_internals.memory_records_builder import size_upper_bound
 from tests.golden.cases import json_lines
 
 RECORDED = json_lines("groups/producer_accumulator.jsonl")
@@ -41,6 +42,7 @@ class Record:
         self.key, self.value = (None if size < 0 else bytes(size) for size in
                                 (step["key_bytes"], step["value_bytes"]))
         self.timestamp_ms = now_ms
+        self.upper_bound_bytes = size_upper_bound(self.key, self.value)
 
 
 class Replayed:

@@ -1,4 +1,4 @@
-"""What Kafka's own tools printed: the excerpts of the course, and our engine beside the recordings.
+"""What Kafka's own tools printed of one broker: the excerpts of the course, and our engine beside.
 
 Nothing here needs a broker. The numbers of a run are its own; what is held is how they belong
 together, which names Kafka gives, and what our engine makes of the same input.
@@ -20,9 +20,10 @@ from kafka_internals.config.topic_config import TOPIC_CONFIG
 from kafka_internals.course import recorded
 from kafka_internals.errors import ConfigException
 from kafka_internals.record_batch import RECORD_BATCH_OVERHEAD, RecordBatch, encode
-from tests.golden.recorder import console
+from tests.golden.recorder import console, replication, tools
 
-TOLD = {path.stem: path.read_text("utf-8") for path in console.STORED.iterdir()}
+TOLD = tools.recorded(console.STORED)
+EXCERPTS = console.excerpts(console.STORED)
 REQUESTS = [json.loads(line.removeprefix("Completed request:"))
             for line in TOLD["requests"].splitlines()]
 PRODUCES, FETCHES = ([one for one in REQUESTS if one["requestHeader"]["requestApiKeyName"] == name]
@@ -40,10 +41,10 @@ def _records_bytes(fetch: dict) -> int:
 # -- the excerpts -----------------------------------------------------------------------------
 def test_the_excerpts_are_cut_from_the_recordings():
     assert {name: recorded.printed(name) for name in recorded.NAMES} == \
-        console.excerpts(console.STORED)
+        EXCERPTS | replication.excerpts(replication.STORED)
 
 
-@pytest.mark.parametrize("name", [one for one in recorded.NAMES if not one.startswith("request")])
+@pytest.mark.parametrize("name", [one for one in EXCERPTS if not one.startswith("request")])
 def test_each_line_of_an_excerpt_was_printed_in_that_order_below_that_command(name):
     lines = iter(TOLD[name.removesuffix("-others")].splitlines())
     assert recorded.printed(name).startswith("$ kafka-")
@@ -167,10 +168,18 @@ def test_keys_lie_where_our_engine_puts_them_before_and_after_the_topic_grew():
 
 # -- the recorder without a broker ------------------------------------------------------------
 def test_only_ports_of_this_machine_become_plain_ones():
-    ours = SimpleNamespace(broker=SimpleNamespace(port=40_001), jmx_ports={"consumer": 40_002})
     text = 'localhost:40001 "sizeInBytes":75, jndi/rmi://localhost:40002/jmxrmi 127.0.0.1:50123-2'
-    assert console.Console.plain(ours, text) == (
+    assert tools.plain(text, {40_001: 9092, 40_002: 9997}) == (
         'localhost:9092 "sizeInBytes":75, jndi/rmi://localhost:9997/jmxrmi 127.0.0.1:50123-2')
+
+
+def test_a_path_begins_in_the_folder_of_the_commands_and_a_filter_is_typed_behind_its_command(
+        tmp_path):
+    (tmp_path / "told").write_text(f"{tmp_path}/broker-1:40001\n40001\n")
+    at_work = tools.Tools(tmp_path, {40_001: 9091})
+    assert at_work.looked("cat told") == "$ cat told\nbroker-1:9091\n40001\n"
+    assert tools.shortened("$ a\nx=1\ny=2\n# b\n$ c\ny=3\n", "y=") == "$ a\ny=2\n# b\n$ c\ny=3\n"
+    assert tools.settings("$ a\n  y=2 more\n  x=1\n  z=3\n", ("x", "y")) == "$ a\nx=1\ny=2 more\n"
 
 
 def test_a_consumer_that_ends_early_is_told():
@@ -180,7 +189,9 @@ def test_a_consumer_that_ends_early_is_told():
         console.until_read(Consumer, 2)
 
 
-def test_without_kafkas_tools_the_command_names_the_error_and_ends_with_2(capsys, monkeypatch):
-    monkeypatch.setattr(console, "ABSENT", "there is no Java on the PATH")
-    assert console.main([]) == 2
+@pytest.mark.parametrize("recorder", [console, replication])
+def test_without_kafkas_tools_the_command_names_the_error_and_ends_with_2(
+        recorder, capsys, monkeypatch):
+    monkeypatch.setattr(tools, "ABSENT", "there is no Java on the PATH")
+    assert recorder.main([]) == 2
     assert capsys.readouterr().err == "BrokerUnavailable: there is no Java on the PATH\n"

@@ -5,6 +5,7 @@ started, records are sent, elections asked for. What it writes then, what broker
 files and what clients hear is compared with what the real cluster's did.
 """
 
+from itertools import count, repeat
 from typing import Any
 
 from kafka_internals import Cluster
@@ -21,13 +22,15 @@ from kafka_internals.messages.incremental_alter_configs import (
 )
 from kafka_internals.messages.unregister_broker import UnregisterBrokerRequest
 from kafka_internals.raft.raft_client import read_batches
+from kafka_internals.storage.checkpoint_file import HIGH_WATERMARK_CHECKPOINT
 from kafka_internals.storage.file_records import whole_batches
 from kafka_internals.storage.leader_epoch_file_cache import LEADER_EPOCH_CHECKPOINT
-from tests.golden.cases import json_lines
 from tests.golden.controller_replay import ELECTIONS, said
 
 CLIENT = {"acks": "all", "retries": 0, "linger_ms": 0, "enable_idempotence": False,
           "request_timeout_ms": 2_500, "delivery_timeout_ms": 2_500, "max_block_ms": 2_500}
+
+FIRST_RECORD_MS = 1_700_000_000_000                 # of what the recorder's client sent
 
 
 def typed(value: str) -> Any:
@@ -35,25 +38,40 @@ def typed(value: str) -> Any:
     return {"true": True, "false": False}.get(value, int(value) if value.isdigit() else value)
 
 
-class Whole:
-    """One recording, and the cluster that it is done to."""
+def merged(changes: list[dict]) -> list[dict]:
+    """Several replicas that come into an ISR one after another, as one change."""
+    found: list[dict] = []
+    for one in changes:
+        last = found[-1] if found else {}
+        if "leader" not in one and last.get("isr") and set(one.get("isr", ())) > set(last["isr"]) \
+                and "leader" not in last:
+            found[-1] = {**last, **one}
+        else:
+            found.append(one)
+    return found
 
-    def __init__(self, case: str) -> None:
-        self.about, *self.events = json_lines(f"cluster/{case}/case.jsonl")
+
+class Whole:
+    """One recording, its settings and events, and the cluster that it is done to."""
+
+    def __init__(self, about: dict, events: list[dict]) -> None:
+        self.about, self.events = about, events
         self.cluster = Cluster(3, seed=1, configs=self.about["broker"],
                                features={} if self.about["elr"] else {ELR_VERSION: 0})
         self.session_ms = self.about["session"]
         self._waits = not any(event["event"][0] == "fenced" for event in self.events)
         while self.events[0]["event"][0] == "start":         # ours are there from the beginning
             del self.events[0]
-        if not any(event["event"][0] == "create topics" for event in self.events):
-            self.do_create()
+        creates = any(event["event"][0] == "create topics" for event in self.events)
+        self._times = repeat(None) if creates else count(FIRST_RECORD_MS)
+        if not creates:                              # by brokers whose log.retention.ms was -1
+            self.do_create((("retention.ms", -1),))
         self._told = len(self._batches())
 
     # -- what was done ------------------------------------------------------------------------
-    def do_create(self) -> None:
+    def do_create(self, more: tuple = ()) -> None:
         for name, one in self.about["topics"].items():
-            self.cluster.create_topic(name, configs={
+            self.cluster.create_topic(name, configs=dict(more) | {
                 key: typed(value) for key, value in one.get("configs", {}).items()},
                 replica_assignment={0: one["replicas"]})
 
@@ -79,9 +97,22 @@ class Whole:
         self.cluster.restart(broker)
         self.quiet()
 
-    def do_stop(self, broker: int) -> None:
+    def do_stop(self, broker: int) -> bool:
+        """True where it has exited within the time that the recorder gave it."""
+        began_ms = self.cluster.now_ms
         self.cluster.stop(broker)
+        exited = self.cluster.now_ms - began_ms < 40_000
         self.quiet()
+        return exited
+
+    def do_end(self) -> None:
+        """Everybody is up again, and then stopped in an orderly way."""
+        brokers = self.cluster.machine.brokers
+        for broker in [id for id, node in brokers.items() if not node.up]:
+            self.do_start(broker)
+        self.cluster.run(ms=2_500)
+        for broker in reversed(brokers):
+            self.cluster.stop(broker)
 
     def do_pause(self, brokers: int | list[int], seconds: float = 0) -> None:
         for broker in [brokers] if isinstance(brokers, int) else brokers:
@@ -98,7 +129,15 @@ class Whole:
 
     def do_produce(self, topic: str, acks: str | int, values: list[str]) -> list:
         producer = self.cluster.producer(**{**CLIENT, "acks": str(acks)})
-        return [[value, *self._heard(producer.send(topic, value))] for value in values]
+        return [[value, *self._heard(producer.send(topic, value, key=f"k{value}",
+                                                   timestamp=next(self._times)))]
+                for value in values]
+
+    def do_initPid(self, partition: str) -> tuple:
+        """An idempotent producer's first record."""
+        topic, _, number = partition.rpartition("-")
+        producer = self.cluster.producer(enable_idempotence=True)
+        return tuple(self._heard(producer.send(topic, "v", key="k", partition=int(number))))
 
     @staticmethod
     def _heard(receipt: Any) -> list:
@@ -118,7 +157,7 @@ class Whole:
     def nothing(self, *_: Any) -> None:
         """Compared by the test, or not at all."""
 
-    do_files = do_describe = do_initPid = nothing
+    do_files = do_describe = nothing
 
     def ask(self, body: Any) -> Any:
         """What an operator's tool asks the controller."""
@@ -174,6 +213,15 @@ class Whole:
         """The lines of a leader-epoch-checkpoint, without its version and count."""
         disk = self.cluster.machine.brokers[broker].disk
         return disk.read(f"{topic}-0/{LEADER_EPOCH_CHECKPOINT}").decode().splitlines()[2:]
+
+    def marks(self, broker: int) -> list[str]:
+        """The lines of a replication-offset-checkpoint, in the order of their names."""
+        disk = self.cluster.machine.brokers[broker].disk
+        return sorted(disk.read(HIGH_WATERMARK_CHECKPOINT).decode().splitlines()[2:])
+
+    def segment(self, broker: int, topic: str) -> bytes:
+        """The first segment, as it lies there."""
+        return self.cluster.machine.brokers[broker].disk.read(f"{topic}-0/{0:020d}.log")
 
     def log(self, broker: int, topic: str) -> list:
         """[base offset, leader epoch, values] of each batch."""

@@ -34,7 +34,7 @@ SANDBOX, BOSS, REAL, LEFT_OUT, RECAP = ENDS = (
     "Sandbox", "Boss", "On a real cluster", "What this model leaves out", "Recap")
 REST = "a good place to rest"
 BREAKS = re.compile(r"\.(kill|stop|power_loss|lose_disk|full_disk|pause|slow|cut|partition|lossy|"
-                    r"drop)\(|slow_follower\(|lost_leader\(|changed\(|poison = ")
+                    r"drop|delay)\(|slow_follower\(|lost_leader\(|changed\(|poison = ")
 BINDER = "https://mybinder.org/v2/gh/"
 TERM = re.compile(r"(\[)?\*\*([^*]+)\*\*(\]\(glossary\.md#([^)]+)\))?")
 LEAST, MOST = 6, 8

@@ -3,7 +3,11 @@
 import pytest
 
 from kafka_internals import Cluster
-from kafka_internals.errors import InvalidReplicationFactorException, TopicExistsException
+from kafka_internals.errors import (
+    InvalidReplicationFactorException,
+    LogTruncationException,
+    TopicExistsException,
+)
 
 ORDERS = {0: [1, 2, 3]}
 
@@ -148,6 +152,22 @@ def test_the_only_replica_comes_back_and_leads_again():
     assert orders(cluster).leader == 1 and read(cluster, 2) == ["a", "b"]
 
 
+def test_a_client_that_knows_only_the_dead_asks_those_it_began_with():
+    """KIP-899: broker 1 was no member when the client last heard, and is all there is now."""
+    cluster = Cluster(brokers=2, seed=7)
+    cluster.create_topic("orders", replica_assignment={0: [1, 2]}, configs={
+        "min.insync.replicas": 1, "unclean.leader.election.enable": True})
+    producer = cluster.producer(acks="1")
+    cluster.kill(1)
+    silence_ms(cluster, 1)
+    assert sent(cluster, producer, "told to 2") == [0]
+    cluster.kill(2)
+    cluster.restart(1)
+    silence_ms(cluster, 2)
+    assert sent(cluster, producer, "told to 1") == [0]
+    assert cluster.look("orders-0@1").leader_epoch == 2
+
+
 # -- a broker stops --------------------------------------------------------------------------------
 def test_a_broker_that_stops_hands_over_what_it_leads_first():
     cluster, _ = started()
@@ -208,3 +228,32 @@ def test_a_broker_that_is_cut_off_from_the_controller_is_fenced_and_leads_no_mor
     cluster.heal()
     cluster.run_until(lambda: 1 in isr(cluster), limit_ms=10_000)
     assert read(cluster, 2) == ["a", "b"]
+
+
+@pytest.mark.parametrize("policy", ["none", "latest"])
+def test_a_g18_a_consumer_that_read_what_an_unclean_leader_never_had_is_told_or_goes_back(policy):
+    cluster = Cluster(seed=7)
+    cluster.create_topic("orders", configs={"unclean.leader.election.enable": True},
+                         replica_assignment=ORDERS)
+    producer = cluster.producer(acks="all")
+    consumer = cluster.consumer(auto_offset_reset=policy)
+    consumer.assign("orders-0")
+    consumer.seek("orders-0", 0)
+    sent(cluster, producer, *"abcde")
+    for broker in (2, 3):
+        cluster.kill(broker)
+        silence_ms(cluster, broker)
+    sent(cluster, producer, *"xyz")
+    while consumer.position("orders-0") < 8:
+        assert consumer.poll(1_000)
+    cluster.kill(1)
+    silence_ms(cluster, 1)
+    cluster.restart(2)
+    cluster.run_until(lambda: orders(cluster).leader == 2)
+    assert (orders(cluster).isr, orders(cluster).leader_recovery_state) == ((2,), 1)
+    if policy == "none":
+        with pytest.raises(LogTruncationException, match="orders-0: 5"):
+            consumer.poll(5_000)
+    else:
+        assert sent(cluster, cluster.producer(acks="all"), "new") == [5]
+        assert [(one.offset, one.value) for one in consumer.poll(5_000)] == [(5, "new")]

@@ -238,6 +238,38 @@ def test_one_lost_answer_of_a_fetch_holds_the_mark_until_the_follower_gives_up()
     assert receipt.get().offset == 0 and 750 < cluster.now_ms < 800
 
 
+def test_one_late_answer_of_a_fetch_holds_the_mark_so_long_and_nobody_gives_up():
+    cluster, producer = shop()
+    cluster.delay("response-broker-3-fetcher-0.1", ms=300)
+    assert producer.send("orders", "a").get().offset == 0 and 300 < cluster.now_ms < 310
+    assert not [event for event in cluster.trace.events if event[4] == "disconnected"]
+    assert cluster.again().trace.digest() == cluster.trace.digest()
+
+
+def test_a_request_on_its_way_is_held_up_and_is_not_overtaken():
+    cluster, producer = shop()
+    producer.send("orders", "a").get()
+    receipts = [producer.send("orders", value) for value in "bc"]
+    cluster.delay("request-producer-1.4", ms=50)
+    began = cluster.now_ms
+    cluster.run(ms=40)
+    assert values(cluster, 1) == ["a"]
+    assert [receipt.get().offset for receipt in receipts] == [1, 2]
+    assert 50 < cluster.now_ms - began < 60 and values(cluster, 1) == list("abc")
+    assert cluster.again().trace.digest() == cluster.trace.digest()
+
+
+def test_a_delay_of_nothing_is_no_delay():
+    told = []
+    for ms in (None, 0):
+        cluster, producer = shop()
+        if ms is not None:
+            cluster.delay("response-broker-3-fetcher-0.1", ms=ms)
+        producer.send("orders", "a").get()
+        told.append((cluster.now_ms, [flight[1:] for flight in cluster.trace.flights]))
+    assert told[0] == told[1]
+
+
 def test_a_single_replica_survives_a_crash_and_not_always_a_power_loss():
     cluster, producer = shop(replication_factor=1)
     producer.send("orders", "paid").get()

@@ -17,6 +17,7 @@ from kafka_internals.controller.metadata_image import (
     TopicImage,
 )
 from kafka_internals.messages import Request
+from kafka_internals.messages.alter_partition import AlterPartitionRequest
 from kafka_internals.record_batch import RecordBatch, encode
 from kafka_internals.server.alter_partition_manager import AlterPartitionManager
 from kafka_internals.server.node_to_controller_channel_manager import (
@@ -108,6 +109,12 @@ class Controlled:
         return [(change[3], change[4]) for change in self.trace.changes if change[2] == attribute
                 and (broker is None or change[1] == f"orders-0@{broker}")]
 
+    def refusals(self) -> list[str]:
+        """What the controller would not write, and why."""
+        return [one.error for _, asked, answer in self.answers.values()
+                if isinstance(asked, AlterPartitionRequest) for one in answer.partitions
+                if one.error != "NONE"]
+
     # -- life ---------------------------------------------------------------------------------
     def _start(self, broker: int) -> None:
         node = self.nodes[broker]
@@ -156,10 +163,13 @@ class Controlled:
         heappush(self.heap, (self.now_ms + delay_ms, next(self._tickets), kind, payload))
 
     def _send(self, sender, receiver, kind: str, *payload) -> None:
-        """On one link everything arrives in the order in which it was sent, or not at all."""
-        due_ms = max(self.now_ms + self.slow(sender, receiver),
-                     self._link_ms.get((sender, receiver), 0))
-        self._link_ms[sender, receiver] = due_ms
+        """On one link everything arrives in the order in which it was sent, or not at all.
+
+        Metadata and answers to AlterPartition come on two connections, as in Kafka.
+        """
+        link = sender, receiver, kind == "image"
+        due_ms = max(self.now_ms + self.slow(sender, receiver), self._link_ms.get(link, 0))
+        self._link_ms[link] = due_ms
         heappush(self.heap, (due_ms, next(self._tickets), kind, payload))
 
     def _written(self, old) -> None:

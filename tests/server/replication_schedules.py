@@ -95,7 +95,10 @@ class ReplicationSchedule:
             self._down(broker, self.random.choice(["power", "disk"]))
 
     def _lose_joiner(self) -> None:
-        """Who is about to come into the ISR loses its disk, and is back at once (KIP-903)."""
+        """Who is about to come into the ISR loses its disk, and is back at once (KIP-903).
+
+        Its leader does not hear of it so soon.
+        """
         leader, elr = self.world.leader(), self.world.controller.one.elr
         state = getattr(leader and leader.role, "state", None)
         if state and state.name == "PENDING EXPAND" and not self._is_one_lossy():
@@ -103,6 +106,7 @@ class ReplicationSchedule:
             if joiner in self._up() and joiner not in elr:
                 self._lossy = {joiner: self.world.nodes[joiner].life}
                 self.world.kill(joiner, "disk")
+                self.world.cut |= {(leader.broker, joiner), (joiner, leader.broker)}
                 self.world.restart(joiner)
 
     def _is_one_lossy(self) -> bool:

@@ -41,6 +41,9 @@ def test_a_g01_the_high_watermark_is_the_least_end_in_the_isr():
     leader.update_follower_fetch_state(2, 8, ASKED)
     leader.update_follower_fetch_state(3, 5, ASKED)
     assert leader.high_watermark == 5
+    without_3 = leader.registration._replace(isr=(1, 2), partition_epoch=1)
+    leader.apply(without_3, TOPIC_CONFIG.parse({}), 31_000, ASKED)     # 3 is not caught up
+    assert leader.high_watermark == 8
 
 
 @pytest.mark.parametrize("second", range(4))
@@ -145,6 +148,7 @@ def test_a_g23_the_mark_of_a_follower_follows_the_leaders_also_down_and_never_pa
         follower.append_records_to_follower(PartitionData(NAME, "NONE", told, 0, given), ASKED,
                                             NOW_MS)
         assert follower.high_watermark == mark
+        assert follower.read_records(3, 1_000, 5, -1, True).records == b""      # and no error
 
 
 def test_a_begin_takes_the_checkpoint_but_never_more_than_the_log_holds():

@@ -214,7 +214,7 @@ def test_a_g08_a_fetch_is_read_before_it_is_counted():
         assert data.high_watermark == (told if data.records else 1)
 
 
-def test_an_empty_fetch_of_a_follower_is_read_again_and_carries_the_new_mark():
+def test_a_g12_a_followers_fetch_at_the_end_is_parked_and_then_carries_the_new_mark():
     broker = Broker()
     broker.produce((ORDERS, batch()))
     assert broker.follow(1, now_ms=0, max_wait_ms=500) is None

@@ -303,3 +303,49 @@ def test_a_client_that_hears_nothing_is_told_in_the_end_by_its_own_machine():
     world.run_to(1_000_000_000)
     assert client.seen == [(924_600_000, "disconnected", "server")] and server.seen == []
     assert client.send(server, "request-a.3") is not connection
+
+
+# -- one message that is late ---------------------------------------------------------------------
+def test_a_message_is_delayed_in_flight_and_what_is_behind_it_waits():
+    world, client, server = pair(latency_us=500)
+    for number in (1, 2, 3):
+        client.send(server, f"request-a.{number}")
+    client.send(server, "request-b.1", "another connection")
+    assert world.postpone("request-a.2", 2_000)
+    client.send(server, "request-a.4")
+    world.run_to(5_000)
+    assert [(at, what) for at, _, what in server.seen] == [
+        (500, "request-a.1"), (500, "request-b.1"), (2_501, "request-a.2"), (2_502, "request-a.3"),
+        (2_503, "request-a.4")]
+    assert {flight[1]: flight[6] for flight in world.trace.flights} == {
+        what: at for at, _, what in server.seen}
+    assert not world.postpone("request-a.2", 2_000)           # it has arrived
+
+
+def test_a_message_is_delayed_before_it_is_sent_once():
+    world, client, server = pair(latency_us=500)
+    world.network.delayed["request-a.2"] = 3_000
+    for number in (1, 2, 3):
+        client.send(server, f"request-a.{number}")
+    world.run_to(1_000)
+    assert server.arrived == ["request-a.1"]
+    world.run_to(5_000)
+    client.send(server, "request-a.2")
+    world.run_to(9_000)
+    assert times(server) == [500, 3_500, 3_501, 5_500]
+
+
+def test_what_comes_much_later_is_not_moved_and_no_news_of_the_end_overtakes():
+    world, client, server = pair(latency_us=500)
+    client.send(server, "request-a.1")
+    world.run_to(400)
+    late = client.send(server, "request-a.2")
+    assert world.postpone("request-a.1", 100)
+    world.run_to(1_000)
+    assert times(server) == [600, 900]
+    server.answer(late, "response-a.1")
+    world.network.process_ended(server)
+    server.end_life()
+    assert world.postpone("response-a.1", 7_000)
+    world.run_to(60_000)
+    assert client.seen == [(8_500, "response", "response-a.1"), (8_501, "disconnected", "server")]

@@ -1,6 +1,6 @@
-"""The process: kafka.Kafka, one node that is broker and controller (KRaft), one log directory.
+"""The process: kafka.Kafka (KRaft), one node with one log directory: broker, controller, or both.
 
-A broker that was killed is started again over the same directory, so that what it does about its
+A node that was killed is started again over the same directory, so that what it does about its
 logs is Kafka's own recovery. Nothing of it outlives the recorder.
 """
 
@@ -50,46 +50,35 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-class Broker:
-    """A broker below `work`, not started yet: `configs` by Kafka's names, `options` of Java's."""
+class Node:
+    """A process named `name` below `work`, not started yet.
 
-    def __init__(self, work: Path, configs: dict, jars: Path = JARS, java: str = "java",
-                 options: tuple[str, ...] = ()) -> None:
-        self._java, self.work, self.log_dir = java_command(jars, java), work, work / "data"
-        self._options = options
-        self.port, controller = free_ports(2)
+    `properties` by Kafka's names, without the log directory; `options` of Java's; `port` is one on
+    which the node listens once it is up.
+    """
+
+    def __init__(self, work: Path, name: str, properties: dict, port: int, jars: Path = JARS,
+                 java: str = "java", options: tuple[str, ...] = ()) -> None:
+        self._java, self._options, self.port = java_command(jars, java), options, port
+        self.log_dir, self.log = work / name, work / f"{name}.log"
         self._process: subprocess.Popen | None = None
-        self._connection: Connection | None = None
-        self._properties = work / "server.properties"
-        lines = {
-            "process.roles": "broker,controller", "node.id": 1, "log.dirs": self.log_dir,
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            **dict.fromkeys(QUIET, 1), **configs}
+        self._properties = work / f"{name}.properties"
+        lines = {"log.dirs": self.log_dir, **properties}
         self._properties.write_text("".join(f"{name}={lines[name]}\n" for name in lines))
         self._run("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c",
                   str(self._properties)).wait()
 
     def _run(self, *command: str) -> subprocess.Popen:
-        with (self.work / "broker.log").open("ab") as log:
+        with self.log.open("ab") as log:
             return subprocess.Popen([*self._java, *command], stdout=log, stderr=log)
 
     def said(self, size: int = 1_500) -> str:
-        """The end of what the broker's log says."""
-        return (self.work / "broker.log").read_text("utf-8", "replace")[-size:]
+        """The end of what the node's log says."""
+        return self.log.read_text("utf-8", "replace")[-size:]
 
     def directory(self, topic: str) -> Path:
         """Where the logs of a topic's partition 0 lie."""
         return self.log_dir / f"{topic}-0"
-
-    @property
-    def connection(self) -> Connection:
-        """A connection to it, a new one where the last was closed."""
-        if self._connection is None or self._connection.is_closed:
-            self._connection = Connection(self.port)
-        return self._connection
 
     def start(self) -> None:
         """Start it and wait until it listens. Raises BrokerDidNotStart."""
@@ -114,9 +103,15 @@ class Broker:
         if self._process is not None and self._process.poll() is None:
             self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """It stands still (SIGSTOP), as in a long collection of garbage: it listens, unheard."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on (SIGCONT)."""
+        self._process.send_signal(signal.SIGCONT)
+
     def _end(self, how: signal.Signals) -> None:
-        if self._connection is not None:
-            self._connection.close()
         self._process.send_signal(how)
         try:
             self._process.wait(STOP_LIMIT_S)
@@ -124,3 +119,31 @@ class Broker:
             self._process.kill()
             self._process.wait()
             raise
+
+
+class Broker(Node):
+    """A whole cluster in one node, `configs` by Kafka's names, and a connection to it."""
+
+    def __init__(self, work: Path, configs: dict, jars: Path = JARS, java: str = "java",
+                 options: tuple[str, ...] = ()) -> None:
+        port, controller = free_ports(2)
+        self._connection: Connection | None = None
+        super().__init__(work, "broker", {
+            "process.roles": "broker,controller", "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            **dict.fromkeys(QUIET, 1), **configs}, port, jars, java, options)
+
+    @property
+    def connection(self) -> Connection:
+        """A connection to it, a new one where the last was closed."""
+        if self._connection is None or self._connection.is_closed:
+            self._connection = Connection(self.port)
+        return self._connection
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        super()._end(how)

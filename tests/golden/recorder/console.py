@@ -15,30 +15,22 @@ import argparse
 import contextlib
 import json
 import re
-import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from kafka_internals.course.recorded import RECORDINGS
 from tests.golden.cases import GOLDEN
-from tests.golden.recorder.broker import JARS, Broker, BrokerUnavailable, free_ports
-from tests.kafka.dump_log import ABSENT, JAVA
-from tests.kafka.dump_log import JARS as TOOLS
+from tests.golden.recorder import tools
+from tests.golden.recorder.broker import JARS, Broker, free_ports
 
 STORED, TOPIC = GOLDEN / "broker", "orders"
 SENT = ("ada:paid\n", "lin:paid\nada:shipped\n", "lin:shipped\nada:paid\nada:shipped\n")
 GROWTH = ("17:created", "18:created", "17:paid"), ("18:paid",)
 # Kafka's rates are of the last 30 s, also on a broker that is younger: it would look busy.
-WARM_UP_S, A_WHILE_S, LIMIT_S, HALF_A_WAIT_S, WHOLE = 65, 3, 60, 0.25, 1 << 24
-CLASSES = {
-    "kafka-topics.sh": "TopicCommand", "kafka-configs.sh": "ConfigCommand",
-    "kafka-jmx.sh": "JmxTool", "kafka-dump-log.sh": "DumpLogSegments",
-    "kafka-console-producer.sh": "ConsoleProducer",
-    "kafka-console-consumer.sh": "consumer.ConsoleConsumer"}
+WARM_UP_S, A_WHILE_S, HALF_A_WAIT_S, WHOLE = 65, 3, 0.25, 1 << 24
 MBEANS = {
     "broker": ("kafka.network:type=RequestChannel,name=*QueueSize",
                "kafka.network:type=SocketServer,name=NetworkProcessorAvgIdlePercent",
@@ -74,61 +66,31 @@ SHOWN_OF_CLIENTS = (r":(record-queue-time|batch-size|records-per-request|request
                     r"record-size|fetch-latency|fetch-size)-avg=")
 
 
-def jmx(port: int) -> tuple[str, ...]:
-    """Java's options that let this machine, and no other, ask for metrics."""
-    name = "-Dcom.sun.management.jmxremote"
-    return (f"{name}.port={port}", f"{name}.rmi.port={port}", f"{name}.host=127.0.0.1",
-            f"{name}.authenticate=false", f"{name}.ssl=false",
-            "-Djava.rmi.server.hostname=127.0.0.1")
-
-
-class Console:
+class Console(tools.Tools):
     """Runs Kafka's commands against one broker and keeps what they print."""
 
     def __init__(self, work: Path) -> None:
         self.jmx_ports = dict(zip(MBEANS, free_ports(len(MBEANS))))
         self.broker = Broker(work, {}, JARS, options=(
-            *jmx(self.jmx_ports["broker"]), REQUEST_LOG))
-        self._at = ("--bootstrap-server", f"localhost:{self.broker.port}")
+            *tools.jmx(self.jmx_ports["broker"]), REQUEST_LOG))
+        super().__init__(self.broker.log_dir, {self.broker.port: 9092} | {
+            port: PLAIN_PORTS[whose] for whose, port in self.jmx_ports.items()})
 
-    def plain(self, text: str) -> str:
-        """A text with the ports of a plain installation."""
-        ports = {self.broker.port: 9092} | {
-            port: PLAIN_PORTS[whose] for whose, port in self.jmx_ports.items()}
-        return re.sub(r"(?<=:)\d+", lambda found: str(ports.get(int(found[0]), found[0])), text)
-
-    def command(self, name: str, *options: str) -> list[str]:
-        """How Java runs one of Kafka's commands, or a class of its jars."""
-        kafka = f"org.apache.kafka.tools.{CLASSES[name]}" if name in CLASSES else name
-        return [JAVA, "-XX:TieredStopAtLevel=1", *options, "-cp", f"{TOOLS}/*", kafka]
-
-    def printed(self, name: str, *arguments: str, on_broker: bool = True, refused: bool = False,
-                lines: tuple[str, ...] = ()) -> str:
-        """The command as one would type it, `lines` piped into it, and what it printed."""
-        given = (*self._at, *arguments) if on_broker else arguments
-        done = subprocess.run([*self.command(name), *given], capture_output=True, text=True,
-                              timeout=LIMIT_S, cwd=self.broker.log_dir,
-                              input="".join(f"{line}\n" for line in lines))
-        assert bool(done.returncode) == refused, f"{name}: {done.stdout}{done.stderr}"
-        typed = name if name in CLASSES else f"kafka-run-class.sh {name}"
-        piped = f"printf '%s\\n' {shlex.join(lines)} | " if lines else ""
-        return self.plain(f"$ {piped}{shlex.join([*typed.split(), *given])}\n{done.stdout}")
+    def asked(self, name: str, *arguments: str, **how: Any) -> str:
+        """A command that asks the broker."""
+        return self.printed(name, *arguments, at=self.broker.port, **how)
 
     def client(self, whose: str, *arguments: str) -> subprocess.Popen:
         """A console producer or consumer that can be asked by JMX."""
-        command = self.command(f"kafka-console-{whose}.sh", *jmx(self.jmx_ports[whose]))
-        return subprocess.Popen([*command, *self._at, "--topic", TOPIC, *arguments], text=True,
+        command = tools.command(f"kafka-console-{whose}.sh", *tools.jmx(self.jmx_ports[whose]))
+        at = ("--bootstrap-server", f"localhost:{self.broker.port}")
+        return subprocess.Popen([*command, *at, "--topic", TOPIC, *arguments], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def metrics(self, whose: str) -> str:
-        """What kafka-jmx prints of a process: `MBean:attribute=value`, one a line."""
-        url = f"service:jmx:rmi:///jndi/rmi://localhost:{self.jmx_ports[whose]}/jmxrmi"
-        names = [one for name in MBEANS[whose] for one in ("--object-name", name)]
-        if whose == "broker":
-            names += ["--attributes", ATTRIBUTES]
-        told = self.printed("kafka-jmx.sh", "--jmx-url", url, "--one-time", "--report-format",
-                            "properties", *names, on_broker=False)
-        return re.sub(r"(?m)^(time=\d+)?\n", "", told)
+    def metrics_of(self, whose: str) -> str:
+        """What kafka-jmx prints of the broker or of a client."""
+        only = ("--attributes", ATTRIBUTES) if whose == "broker" else ()
+        return self.metrics(self.jmx_ports[whose], MBEANS[whose], *only)
 
     def requests(self) -> str:
         """The request log's lines of the produces, and of the consumer's fetches."""
@@ -140,20 +102,18 @@ def defaults(console: Console) -> str:
     """The settings that the course states; and a segment size that Kafka refuses."""
     told = []
     for entity, name in (("brokers", "1"), ("topics", TOPIC)):
-        command, *lines = console.printed(
+        told += tools.settings(console.asked(
             "kafka-configs.sh", "--describe", "--all", "--entity-type", entity,
-            "--entity-name", name).splitlines()
-        told += [command, *(line.strip() for key in DEFAULTS[entity] for line in lines
-                            if line.strip().startswith(f"{key}="))]
+            "--entity-name", name), DEFAULTS[entity]).splitlines()
     for client in ("producer", "consumer"):
         name = f"org.apache.kafka.clients.{client}.{client.title()}Config"
-        command, _, page = console.printed(name, on_broker=False).partition("\n")
+        command, _, page = console.printed(name).partition("\n")
         told.append(command)
         for key in DEFAULTS[client]:
             told.append(f"{key}=" + re.search(
                 rf'<h4><a id="{re.escape(key)}">.*?Default:</th><td>(.*?)</td>', page, re.S)[1])
-    refused = console.printed("kafka-topics.sh", "--create", "--topic", "small", "--config",
-                              "segment.bytes=500", refused=True)
+    refused = console.asked("kafka-topics.sh", "--create", "--topic", "small", "--config",
+                            "segment.bytes=500", refused=True)
     return "\n".join([*told, *refused.splitlines()[:2], ""])
 
 
@@ -167,8 +127,8 @@ def until_read(consumer: subprocess.Popen, count: int) -> None:
 
 def orders(console: Console) -> Iterator[tuple[str, str]]:
     """The small run: (name, text) of what is seen while it goes on."""
-    console.printed("kafka-topics.sh", "--create", "--topic", TOPIC, "--config",
-                    "index.interval.bytes=100")
+    console.asked("kafka-topics.sh", "--create", "--topic", TOPIC, "--config",
+                  "index.interval.bytes=100")
     yield "configs", defaults(console)
     time.sleep(WARM_UP_S)
     with contextlib.ExitStack() as running:
@@ -190,7 +150,7 @@ def orders(console: Console) -> Iterator[tuple[str, str]]:
         producer.stdin.flush()
         until_read(consumer, 3)
         for whose in MBEANS:
-            yield f"metrics-{whose}", console.metrics(whose)
+            yield f"metrics-{whose}", console.metrics_of(whose)
         yield "requests", console.requests()
     yield "growth", growth(console)
 
@@ -198,18 +158,18 @@ def orders(console: Console) -> Iterator[tuple[str, str]]:
 def growth(console: Console) -> str:
     """One key in two partitions: a topic grows between two batches, and is read from its start."""
     def sent(*lines: str) -> str:
-        return console.printed(
+        return console.asked(
             "kafka-console-producer.sh", *topic, "--reader-property", "parse.key=true",
             "--reader-property", "key.separator=:", lines=lines)
     topic, shown = ("--topic", "events"), ("print.partition", "print.offset", "print.key")
     read = [part for name in shown for part in ("--formatter-property", f"{name}=true")]
     return "".join((
-        console.printed("kafka-topics.sh", "--create", *topic, "--partitions", "3"),
+        console.asked("kafka-topics.sh", "--create", *topic, "--partitions", "3"),
         sent(*GROWTH[0]),
-        console.printed("kafka-topics.sh", "--alter", *topic, "--partitions", "4"),
+        console.asked("kafka-topics.sh", "--alter", *topic, "--partitions", "4"),
         sent(*GROWTH[1]),
-        console.printed("kafka-console-consumer.sh", *topic, "--from-beginning", *read,
-                        "--max-messages", str(sum(map(len, GROWTH))))))
+        console.asked("kafka-console-consumer.sh", *topic, "--from-beginning", *read,
+                      "--max-messages", str(sum(map(len, GROWTH))))))
 
 
 def record(work: Path, out: Path) -> None:
@@ -224,10 +184,8 @@ def record(work: Path, out: Path) -> None:
     names = [path.relative_to(console.broker.log_dir).as_posix() for kind in DUMPED
              for path in sorted(console.broker.directory(TOPIC).glob(f"*.{kind}"))]
     told["dump-log"] = console.printed("kafka-dump-log.sh", "--deep-iteration", "--print-data-log",
-                                       "--files", ",".join(names), on_broker=False)
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in told.items():
-        (out / f"{name}.txt").write_text(text, "utf-8")
+                                       "--files", ",".join(names))
+    tools.keep(out, told)
 
 
 # -- what notebooks show ----------------------------------------------------------------------
@@ -242,41 +200,24 @@ def request(line: str) -> str:
 
 def excerpts(recorded: Path) -> dict[str, str]:
     """{name: text} of what notebooks show: whole lines of the recordings, requests shortened."""
-    told = {path.stem: path.read_text("utf-8") for path in recorded.glob("*.txt")}
+    told = tools.recorded(recorded)
     dump, log = told["dump-log"].splitlines(keepends=True), told["requests"].splitlines()
     others = next(number for number, line in enumerate(dump) if line.endswith(".index\n"))
     waited = [line for line in log if '"FETCH"' in line and '"recordsSizeInBytes"' in line][-1]
     return {
         "dump-log": "".join(dump[:8]), "dump-log-others": "".join(dump[:1] + dump[others:]),
         "request-produce": request(log[0]), "request-fetch": request(waited),
-        "metrics-broker": _lines(told["metrics-broker"], SHOWN_OF_BROKER),
-        "metrics-producer": _lines(told["metrics-producer"], SHOWN_OF_CLIENTS),
-        "metrics-consumer": _lines(told["metrics-consumer"], SHOWN_OF_CLIENTS),
+        "metrics-broker": tools.shortened(told["metrics-broker"], SHOWN_OF_BROKER),
+        "metrics-producer": tools.shortened(told["metrics-producer"], SHOWN_OF_CLIENTS),
+        "metrics-consumer": tools.shortened(told["metrics-consumer"], SHOWN_OF_CLIENTS),
         "configs": told["configs"], "growth": told["growth"]}
-
-
-def _lines(text: str, shown: str) -> str:
-    command, *lines = text.splitlines(keepends=True)
-    return command + "".join(line for line in lines if re.search(shown, line))
 
 
 def main(arguments: list[str]) -> int:
     """Exit status: 0, or 2 where nothing could be recorded."""
-    parser = argparse.ArgumentParser(prog="python -m tests.golden.recorder.console",
-                                     description="Record what Kafka's own tools print.")
-    parser.add_argument("--out", type=Path, help="a folder; else the stored ones are renewed")
-    out = parser.parse_args(arguments).out
-    try:
-        if ABSENT:
-            raise BrokerUnavailable(ABSENT)
-        with tempfile.TemporaryDirectory(prefix="recorder-") as work:
-            record(Path(work), out or STORED)
-    except BrokerUnavailable as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    for name, text in excerpts(out or STORED).items() if out is None else ():
-        (RECORDINGS / f"{name}.txt").write_text(text, "utf-8")
-    return 0
+    about = argparse.ArgumentParser(prog="python -m tests.golden.recorder.console",
+                                    description="Record what Kafka's own tools print.")
+    return tools.renew(arguments, about, STORED, record, excerpts)
 
 
 if __name__ == "__main__":
