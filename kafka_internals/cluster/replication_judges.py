@@ -8,6 +8,7 @@ excused until its leader knows it anew, since no leader can know that at once.
 from collections.abc import Callable
 from typing import Any
 
+from kafka_internals.cluster.compared_logs import Compared, newly, told_apart
 from kafka_internals.common import TopicPartition, broker_name, replica_name
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.sim.trace import Change
@@ -29,36 +30,13 @@ def replicas_of(subject: str, look: Look) -> dict[int, Any]:
     return {broker: snapshot for broker, snapshot in seen.items() if snapshot is not None}
 
 
-def told_apart(replica: Any, start: int, end: int) -> dict[int, tuple]:
-    """The batches of a log that begin in a range, by offset; looked for from the end."""
-    found = {}
-    for one in reversed(replica.batches):
-        if one.base_offset < start:
-            break
-        if one.base_offset < end:
-            found[one.base_offset] = one.last_offset, one.leader_epoch, one.crc
-    return found
-
-
-def newly(replica: Any, change: Change) -> dict[int, tuple]:
-    """The batches that are below a mark since it has changed."""
-    start = replica.log_start_offset
-    return told_apart(replica, start if change.old is None else max(start, change.old), change.new)
-
-
-def first_difference(a: Any, b: Any, end: int) -> int | None:
-    """The first offset below `end` at which two logs have not the same batch; both have begun."""
-    start = max(a.log_start_offset, b.log_start_offset)
-    in_a, in_b = told_apart(a, start, end), told_apart(b, start, end)
-    if in_a == in_b:
-        return None
-    return min(offset for offset in {**in_a, **in_b} if in_a.get(offset) != in_b.get(offset))
-
-
 class LogMatching:
     """Two logs with the same epoch at the same offset are the same up to there."""
 
     watches = frozenset({"log_end_offset"})
+
+    def __init__(self) -> None:
+        self._compared = Compared()
 
     def judge(self, change: Change, look: Look) -> str | None:
         """A log that grew or was cut, against each other one."""
@@ -66,10 +44,8 @@ class LogMatching:
         for broker, other in replicas_of(change.subject, look).items():
             if broker == mine.broker:
                 continue
-            theirs = {(one.base_offset, one.leader_epoch) for one in other.batches}
-            shared = next((one.last_offset + 1 for one in reversed(list(mine.batches))
-                           if (one.base_offset, one.leader_epoch) in theirs), 0)
-            if (at := first_difference(mine, other, shared)) is not None:
+            shared = mine.batches.shared_end(other.batches)
+            if (at := self._compared.first_difference(mine, other, shared)) is not None:
                 return (f"{change.subject} and broker {broker} have the same epoch before offset "
                         f"{shared}, and differ at {at}")
         return None
@@ -112,7 +88,7 @@ class StrongIsr:
                          "remote_log_end_offset"})
 
     def __init__(self) -> None:
-        self._lost = LostBytes()
+        self._lost, self._compared = LostBytes(), Compared()
 
     def judge(self, change: Change, look: Look) -> str | None:
         """Every leader that there is, against the members that it believes in."""
@@ -124,7 +100,8 @@ class StrongIsr:
                 one, name = replicas.get(member), replica_name(leader.partition, member)
                 if one is None or one is leader or name in self._lost.replicas:
                     continue
-                if (at := first_difference(leader, one, leader.high_watermark)) is not None:
+                at = self._compared.first_difference(leader, one, leader.high_watermark)
+                if at is not None:
                     return (f"{leader.partition}: broker {leader.broker} leads epoch "
                             f"{leader.leader_epoch} with high watermark {leader.high_watermark}, "
                             f"and broker {member} of its ISR has something else at {at}")
@@ -328,6 +305,7 @@ class CommittedNeverLost:
 
     def __init__(self) -> None:
         self._committed: dict[TopicPartition, dict[int, tuple[int, tuple]]] = {}
+        self._ends: dict[TopicPartition, int] = {}
 
     def judge(self, change: Change, look: Look) -> str | None:
         """A leader commits, or begins to lead; it may hear late that it did, in an old epoch."""
@@ -337,7 +315,8 @@ class CommittedNeverLost:
         known = self._committed.setdefault(one.partition, {})
         if change.attribute == "high_watermark":
             for offset, batch in newly(one, change).items():
-                known.setdefault(offset, (one.leader_epoch, batch))
+                _, stays = known.setdefault(offset, (one.leader_epoch, batch))
+                self._ends[one.partition] = max(self.end(one.partition), stays[0] + 1)
             return None
         has = told_apart(one, one.log_start_offset, one.log_end_offset)
         lost = [offset for offset, (epoch, batch) in known.items() if epoch < one.leader_epoch
@@ -348,8 +327,7 @@ class CommittedNeverLost:
 
     def end(self, partition: TopicPartition) -> int:
         """Up to where the partition is committed, whoever knows it."""
-        return max([batch[0] + 1 for _, batch in self._committed.get(partition, {}).values()],
-                   default=0)
+        return self._ends.get(partition, 0)
 
 
 class LeaderCandidateCompleteness:

@@ -213,10 +213,16 @@ class Schedule:
         self._ends("lose_disk", self._broker(lambda node: node.state != "without disk"), True)
 
     def _stop(self) -> None:
-        """Who cannot ask to go, or waits for others who hear nothing, would wait for minutes."""
+        """Who cannot ask to go, or waits for others who hear nothing, would wait for minutes.
+
+        Who has not registered yet has no broker epoch to leave behind: that is no orderly end.
+        """
         broker = self._broker(lambda node: node.up and not node.paused)
         if broker and all(map(self._run_of.reaches, self._run_of.brokers.values())):
-            self.cluster.stop(broker)
+            if self._run_of.brokers[broker].lifecycle.broker_epoch >= 0:
+                self.cluster.stop(broker)
+            else:
+                self._ends("stop", broker, loses=False)
 
     def _restart(self) -> None:
         if broker := self._broker(lambda node: not node.up):

@@ -6,7 +6,6 @@ came next.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster import words
@@ -44,7 +43,7 @@ LAST_REPLICA = Design("the last replica standing", "the last member of the ISR s
 NO_GATE = Design("eligible leaders, and a mark that moves on", "eligible leader replicas, but the "
                  "high watermark moves while the ISR is below min.insync.replicas",
                  {"has_elr": True, "min_isr": 2, "unsafe": {"min_isr_gate": False}}, outages,
-                 first=13)
+                 first=40)
 NEXT = {HIGH_WATERMARK.name: KIP_101, KIP_101.name: SAFE, LAST_REPLICA.name: ELR,
         NO_GATE.name: ELR}
 
@@ -52,9 +51,9 @@ NEXT = {HIGH_WATERMARK.name: KIP_101, KIP_101.name: SAFE, LAST_REPLICA.name: ELR
 class Hole:
     """A schedule that breaks a design: `steps`, as few as there can be, and what broke."""
 
-    def __init__(self, design: Design, seed: int, tried: int, steps: tuple[Step, ...]) -> None:
-        self.design, self.seed, self.tried, self.steps = design, seed, tried, steps
-        self.played = play(steps, **design.setup)
+    def __init__(self, design: Design, seed: int, tried: int, played: Played) -> None:
+        self.design, self.seed, self.tried = design, seed, tried
+        self.steps, self.played, self._closed = played.steps, played, None
         self.invariant, self.sentence = self.played.violated.invariant, self.played.violated.args[0]
 
     @property
@@ -71,8 +70,9 @@ class Hole:
         return play(self.steps, **design.setup)
 
     def closed(self) -> Played:
-        """The same steps under the design that came next."""
-        return self.under(NEXT[self.design.name])
+        """The same steps under the design that came next; played once."""
+        self._closed = self._closed or self.under(NEXT[self.design.name])
+        return self._closed
 
     def commands(self) -> list[str]:
         """What was done, a line each, with its time in ms."""
@@ -80,9 +80,9 @@ class Hole:
                 for entry in self.cluster.journal.entries if entry.now_us >= 0]
 
     def __repr__(self) -> str:
+        after = f", after {self.tried - 1} that it survived" * (self.tried > 1)
         return "\n".join([f"{self.design.name}: {self.design.rule}.",
-                          f"Broken by seed {self.seed}, after {self.tried - 1} that it survived; "
-                          f"made short:",
+                          f"Broken by seed {self.seed}{after}; made short:",
                           *self.commands(), self.sentence])
 
 
@@ -96,13 +96,15 @@ def search(design: Design, seeds: Iterable[int] | None = None) -> Hole:
     raise LookupError(f"no schedule of these seeds breaks {design.name!r}: {design.rule}")
 
 
-def shortest(design: Design, broken: Played) -> tuple[Step, ...]:
-    """As few of its steps as still break the same invariant."""
-    invariant = broken.violated.invariant
+def shortest(design: Design, broken: Played) -> Played:
+    """As few of its steps as still break the same invariant, played."""
+    known = {broken.steps: broken}
 
-    @cache
-    def breaks(steps: tuple[Step, ...]) -> bool:
-        violated = play(steps, **design.setup).violated
-        return violated is not None and violated.invariant == invariant
+    def breaks(shorter: Journal) -> bool:
+        steps = shorter.entries
+        if steps not in known:
+            known[steps] = play(steps, **design.setup)
+        violated = known[steps].violated
+        return violated is not None and violated.invariant == broken.violated.invariant
 
-    return shrunk(Journal(broken.steps), lambda shorter: breaks(shorter.entries)).entries
+    return known[shrunk(Journal(broken.steps), breaks).entries]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from kafka_internals.cluster.replication_judges import first_difference
+from kafka_internals.cluster.compared_logs import first_difference
 from kafka_internals.common import replica_name
 from kafka_internals.course.exercise import Called, Case, Exercise, Verdict, bounded, grade
 from kafka_internals.course.failovers import PARTITION, Step, failovers, play, quarrels

@@ -96,7 +96,31 @@ class Batches:
         return iter(self._all[:self._count])
 
     def __getitem__(self, at: int) -> StoredBatch:
-        return self._all[:self._count][at] if at < 0 else self._all[at]
+        return self._all[self._count + at if at < 0 else at]
+
+    @property
+    def origin(self) -> list[StoredBatch]:
+        """What all views of a log share until it is cut: then there is another one."""
+        return self._all
+
+    def shared_with(self, other: "Batches", known: int = 0) -> int:
+        """How many batches, from the first on, are the same in both; `known` are, for sure."""
+        for mine, theirs in zip(self._all[known:self._count], other._all[known:other._count]):
+            if mine[:3] != theirs[:3] or mine.crc != theirs.crc:
+                break
+            known += 1
+        return known
+
+    def shared_end(self, other: "Batches") -> int:
+        """Where the last batch ends that both have with the same leader epoch; 0 without one."""
+        at, there = self._count - 1, other._count - 1
+        while at >= 0 and there >= 0:
+            mine, theirs = self._all[at], other._all[there]
+            if mine.base_offset == theirs.base_offset and mine.leader_epoch == theirs.leader_epoch:
+                return mine.last_offset + 1
+            at -= mine.base_offset >= theirs.base_offset
+            there -= theirs.base_offset >= mine.base_offset
+        return 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Batches):
