@@ -14,12 +14,15 @@ __all__ = ["SHORT_VARINTS", "crc32c", "murmur2", "read_unsigned_varint", "read_v
 VARINT_BYTES, VARLONG_BYTES = 5, 10
 
 # Zig-zag varints of 0..8191, all that one or two bytes can hold: nearly every varint of a record.
+SHORT_UNSIGNED = [bytes((n,)) for n in range(128)]
 SHORT_VARINTS = [bytes((n << 1,)) for n in range(64)] + \
     [bytes((n << 1 & 0x7F | 0x80, n >> 6)) for n in range(64, 8192)]
 
 
 def unsigned_varint(number: int) -> bytes:
     """The bytes of a number from 0 on, as the flexible messages (KIP-482) write lengths."""
+    if 0 <= number < 0x80:
+        return SHORT_UNSIGNED[number]
     if number < 0:
         raise ValueError(f"{number} has no unsigned varint: numbers begin at 0")
     out = bytearray()

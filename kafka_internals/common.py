@@ -8,6 +8,7 @@ changed by which rule after reading what, and what a value that stands still wai
 
 import re
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 START_MS = 1_767_225_600_000            # 2026-01-01T00:00Z: where virtual time begins in every run
@@ -104,11 +105,20 @@ class Wait(NamedTuple):
     any_of: bool = False
 
 
+@cache
 def replica_name(partition: TopicPartition, broker: int) -> str:
     """The subject of one replica: "orders-0@1" is the replica of orders-0 on broker 1."""
     return f"{partition}@{broker}"
 
 
+@lru_cache(4_096)
+def replica_of(subject: str) -> tuple[TopicPartition, int] | None:
+    """Partition and broker of the replica with this subject; None for another subject."""
+    name, _, broker = subject.rpartition("@")
+    return (TopicPartition.of(name), int(broker)) if "-" in name and broker.isdecimal() else None
+
+
+@cache
 def broker_name(broker: int) -> str:
     """The node, and the subject, of a broker: "broker-1"."""
     return f"broker-{broker}"

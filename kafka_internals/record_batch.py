@@ -195,28 +195,20 @@ def read_records(buffer: bytes, position: int, header: BatchHeader) -> Iterator[
 class RecordBatch:
     """The bytes of one batch, carried as they are; only the header is unpacked, once."""
 
-    __slots__ = ("buffer", "size", "header")
+    __slots__ = ("buffer", "size", "header", "base_offset", "last_offset")
 
     def __init__(self, buffer: bytes) -> None:
         self.buffer, self.size = buffer, len(buffer)
         if self.size < RECORD_BATCH_OVERHEAD:
             raise CorruptRecordException(f"a batch has at least {RECORD_BATCH_OVERHEAD} bytes, "
                                          f"this one {self.size}")
-        self.header = BatchHeader._make(_HEADER.unpack_from(buffer))
-
-    @property
-    def base_offset(self) -> int:
-        """Offset of the first record."""
-        return self.header.base_offset
-
-    @property
-    def last_offset(self) -> int:
-        """Offset of the last record."""
-        return self.header.last_offset
+        self.header = header = BatchHeader(*_HEADER.unpack_from(buffer))
+        self.base_offset = header.base_offset                       # of the first record
+        self.last_offset = header.base_offset + header.last_offset_delta
 
     def _flaw(self) -> str | None:
         header = self.header
-        if header.size != self.size:
+        if LOG_OVERHEAD + header.batch_length != self.size:
             return f"its header declares {header.size} bytes, it has {self.size}"
         if header.magic != MAGIC:
             return f"its magic is {header.magic}; this is the format of magic {MAGIC}"
@@ -289,14 +281,15 @@ def batches(buffer: bytes, position: int = 0) -> Iterator[RecordBatch]:
 
     Checksums are not looked at. CorruptRecordException where a length is impossible.
     """
-    while position + LOG_OVERHEAD <= len(buffer):
+    end = len(buffer)
+    while position + LOG_OVERHEAD <= end:
         base_offset, length = _FRAME.unpack_from(buffer, position)
         size = LOG_OVERHEAD + length
         if size < RECORD_BATCH_OVERHEAD:
             raise CorruptRecordException(
                 f"the batch at byte {position}, offset {base_offset}, declares {size} bytes; "
                 f"{RECORD_BATCH_OVERHEAD} is the least")
-        if position + size > len(buffer):
+        if position + size > end:
             return
         yield RecordBatch(bytes(buffer[position:position + size]))
         position += size

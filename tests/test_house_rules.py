@@ -23,10 +23,11 @@ WORDS = ("common", "errors", "config", "byte_utils", "compression", "record", "r
          "memory_records_builder", "control_record", "messages")
 # Code lines when all modules are in. Raising one needs its reason in ARCHITECTURE.md.
 BUDGETS = {"cores, clients, messages and bytes": (14_500, WORDS + CORES),
-           "sim and cluster": (4_300, ("sim", "cluster")),
+           "sim and cluster": (4_400, ("sim", "cluster")),
            "viz and course": (6_900, ("viz", "course")), "wire": (600, ("wire",))}
 LARGEST_CORE, SCRIPT_LINES = 2_000, 1_500
-LARGER_CORES = {"storage": 3_400, "clients": 2_700, "server": 2_750}     # reasons: ARCHITECTURE.md
+LARGER_CORES = {"storage": 3_400, "clients": 2_700, "server": 2_750,       # reasons:
+                "controller": 2_050}                                       # ARCHITECTURE.md
 
 
 def _id(path: Path) -> str:

@@ -38,18 +38,16 @@ class BufferPoolSnapshot(NamedTuple):
 
 
 class BufferPool:
-    """The books of one producer's memory."""
+    """The books of one producer's memory.
+
+    `available_bytes` no batch uses, kept buffers included; `lowest_bytes` were the fewest so far.
+    """
 
     def __init__(self, total_bytes: int, poolable_bytes: int) -> None:
         self.total_bytes, self.poolable_bytes = total_bytes, poolable_bytes
-        self._non_pooled_bytes, self._free_buffers = total_bytes, 0
-        self.lowest_bytes = total_bytes             # that were available at any time
+        self.available_bytes = self.lowest_bytes = total_bytes
+        self._free_buffers = 0
         self._waiters: deque[Allocation] = deque()
-
-    @property
-    def available_bytes(self) -> int:
-        """What no batch uses, kept buffers included."""
-        return self._non_pooled_bytes + self._free_buffers * self.poolable_bytes
 
     @property
     def queued(self) -> int:
@@ -81,31 +79,29 @@ class BufferPool:
         return wanted.done
 
     def _take(self, wanted: Allocation) -> None:
-        missing = wanted.size_bytes - wanted.got_bytes
+        got = missing = wanted.size_bytes - wanted.got_bytes
         if missing == self.poolable_bytes and self._free_buffers:
             self._free_buffers -= 1
-            wanted.got_bytes = wanted.size_bytes
-            self.lowest_bytes = min(self.lowest_bytes, self.available_bytes)
-            return
-        while self._free_buffers and self._non_pooled_bytes < missing:
-            self._free_buffers -= 1
-            self._non_pooled_bytes += self.poolable_bytes
-        got = min(missing, self._non_pooled_bytes)
-        self._non_pooled_bytes -= got
+        else:
+            plain_bytes = self.available_bytes - self._free_buffers * self.poolable_bytes
+            while self._free_buffers and plain_bytes < missing:
+                self._free_buffers -= 1
+                plain_bytes += self.poolable_bytes
+            got = min(missing, plain_bytes)
+        self.available_bytes -= got
         wanted.got_bytes += got
         self.lowest_bytes = min(self.lowest_bytes, self.available_bytes)
 
     def give_up(self, wanted: Allocation) -> None:
         """Somebody has waited long enough: what it had got so far is free again."""
         self._waiters.remove(wanted)
-        self._non_pooled_bytes += wanted.got_bytes
+        self.available_bytes += wanted.got_bytes
 
     def deallocate(self, size_bytes: int) -> None:
         """A buffer comes back."""
+        self.available_bytes += size_bytes
         if size_bytes == self.poolable_bytes:
             self._free_buffers += 1
-        else:
-            self._non_pooled_bytes += size_bytes
 
     def exhausted(self, wanted: Allocation, blocked_ms: int) -> str:
         """What one is told whose wait was in vain."""

@@ -183,13 +183,14 @@ class KafkaConsumer:
 
     # -- the work behind ----------------------------------------------------------------------
     def _run(self, now_ms: int) -> list:
-        effects = self._fetcher.look_at_errors(now_ms) if self._polling() else []
+        polling = self._polling()
+        effects = self._fetcher.look_at_errors(now_ms) if polling else []
         effects += self._offsets.send_lookups(now_ms)
         effects += self.network.refresh_metadata(now_ms)
         effects += self._offsets.reset_positions(now_ms)
         effects += self._validator.validate_positions(now_ms)
         effects += self._fetcher.send_fetches(now_ms)
-        if self._polling():
+        if polling:
             effects += self._deliver(now_ms)
             if self.polls[-1].state != "failed":
                 effects += self._fetcher.send_fetches(now_ms)

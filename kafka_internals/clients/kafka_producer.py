@@ -117,7 +117,8 @@ class KafkaProducer:
         effects = self.sender.expire(now_ms)
         while True:
             self.accumulator.flushing = not self.has_answered(self._flush_upto)
-            effects += self._place(now_ms)
+            if self._unplaced:
+                effects += self._place(now_ms)
             if not (sent := self.sender.run_once(now_ms)):       # so no place became free either
                 return effects
             effects += sent
@@ -320,7 +321,8 @@ class KafkaProducer:
             tuple((batch.id, batch.state) for batch in batches), batches, accumulator.batch_size,
             accumulator.linger_ms, pool, pool.available_bytes, len(pool.waiting),
             tuple((topic, one.partition) for topic, one in accumulator.partitioners.items()),
-            *identity, tuple(self.sender.next_sequences().items()))
+            *identity, tuple((str(name), sequence) for name, sequence
+                             in self.sender.next_sequences().items()))
 
     def metrics(self, now_ms: int) -> dict[MetricName, float]:
         """Every metric of the Java client that is measured here; to look changes nothing."""

@@ -4,6 +4,7 @@ A sensor takes numbers and shows several metrics: their average, extremes, rate.
 costs one addition; nothing is worked out before somebody looks. What was not measured is NaN.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -35,14 +36,12 @@ class Metrics:
     def __init__(self, client_id: str, kind: str, sensors: Mapping[str, Sensor]) -> None:
         self.kind, self._sensors = kind, sensors
         self._tags = (("client-id", client_id),)
-        self._stats = {(name, ()): SampledStat() for name, one in sensors.items() if not one.of}
+        self._stats = defaultdict(SampledStat, {
+            (name, ()): SampledStat() for name, one in sensors.items() if not one.of})
 
     def record(self, sensor: str, value: float, now_ms: int, *of: str) -> None:
         """Note a value; `of` are the values of the sensor's tags."""
-        stat = self._stats.get((sensor, of))
-        if stat is None:
-            stat = self._stats[sensor, of] = SampledStat()
-        stat.record(value, now_ms)
+        self._stats[sensor, of].record(value, now_ms)
 
     def remove(self, sensor: str, *of: str) -> None:
         """Forget what was measured of one topic, partition or node."""

@@ -51,10 +51,14 @@ class NetworkClient:
                  dice: Callable[[str], Callable[[int], int]], metrics: Metrics) -> None:
         self.client_id, self._config, self._metrics = client_id, config, metrics
         self._request_timeout_ms = config["request.timeout.ms"]
+        self._retry_backoff, self._reconnect_backoff = (        # the first wait and the longest
+            (config[f"{kind}.backoff.ms"], config[f"{kind}.backoff.max.ms"])
+            for kind in ("retry", "reconnect"))
         self._jitter, self._first_asked = dice("back-off"), dice("least loaded node")
         self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
         self.brokers = self._bootstrap = bootstrap
         self.leaders: dict[TopicPartition, Leadership] = {}
+        self._led: dict[TopicPartition, Leadership] = {}     # of these who has a leader
         self.partition_counts: dict[str, int] = {}
         self.unknown_topics: set[str] = set()
         self._topics: dict[str, None] = {}
@@ -129,8 +133,9 @@ class NetworkClient:
         self._metrics.record("node.responses-received", 1, now_ms, f"node-{broker}")
         self.maybe_throttle(broker, response, now_ms)
         before, answer = self._last_answer(broker), ((response.request_id, "answer"),)
-        self._answers.setdefault(broker, []).append((type(queue[0].request.body), answer))
-        return queue.popleft(), answer + before
+        asked = queue.popleft()
+        self._answers.setdefault(broker, []).append((type(asked.request.body), answer))
+        return asked, answer + before
 
     def maybe_throttle(self, broker: int, response: Response, now_ms: int) -> None:
         """An answer that says so: nothing more is sent to this broker for that long (KIP-219)."""
@@ -152,7 +157,7 @@ class NetworkClient:
         With it come the reads of that: the last answer, after which nothing more was answered.
         """
         failures = self._reconnect.get(broker, (0, 0))[0]
-        wait_ms = self._backoff_ms("reconnect.backoff.ms", "reconnect.backoff.max.ms", failures)
+        wait_ms = self._backoff_ms(*self._reconnect_backoff, failures)
         self._reconnect[broker] = failures + 1, now_ms + wait_ms
         failed, reads = list(self._in_flight.pop(broker, ())), self._last_answer(broker)
         self._answers.pop(broker, None)
@@ -167,15 +172,14 @@ class NetworkClient:
         self.want_metadata(tuple((one.request.id, "asked") for one in failed[:1]))
         return [one for one in failed if not isinstance(one.request.body, MetadataRequest)], reads
 
-    def _backoff_ms(self, base: str, limit: str, failures: int) -> int:
+    def _backoff_ms(self, base_ms: int, limit_ms: int, failures: int) -> int:
         """Exponential, with a fifth of jitter to either side (KIP-144, KIP-580)."""
-        longest_ms = max(self._config[base], self._config[limit])
-        wait_ms = min(self._config[base] << min(failures, 20), longest_ms)
+        wait_ms = min(base_ms << min(failures, 20), max(base_ms, limit_ms))
         return wait_ms * (800 + self._jitter(401)) // 1000
 
     def retry_backoff_ms(self, attempts: int) -> int:
         """How long a batch or a lookup waits before its next attempt."""
-        return self._backoff_ms("retry.backoff.ms", "retry.backoff.max.ms", attempts)
+        return self._backoff_ms(*self._retry_backoff, attempts)
 
     def timed_out(self, now_ms: int) -> list[int]:
         """Brokers whose oldest request has waited longer than `request.timeout.ms`."""
@@ -286,6 +290,10 @@ class NetworkClient:
     def _led_by(self, name: TopicPartition, new: Leadership, rule: str,
                 reads: tuple) -> list[Changed]:
         old, self.leaders[name] = self.leaders.get(name), new
+        if new.leader >= 0:
+            self._led[name] = new
+        else:
+            self._led.pop(name, None)
         return [Changed(self.client_id, f"leader.{name}", old.leader if old else None, new.leader,
                         rule, reads)]
 
@@ -317,8 +325,7 @@ class NetworkClient:
 
     def leader_of(self, partition: TopicPartition) -> Leadership | None:
         """Who leads the partition, where this client knows of a leader."""
-        known = self.leaders.get(partition)
-        return known if known is not None and known.leader >= 0 else None
+        return self._led.get(partition)
 
     # -- metrics ------------------------------------------------------------------------------
     def gauges(self) -> dict[str, int]:

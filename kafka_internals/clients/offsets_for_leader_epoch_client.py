@@ -44,10 +44,10 @@ class OffsetsForLeaderEpochClient:
                 is_first, state.current_leader = state.current_leader is None, known
                 state.awaits_validation = state.offset_epoch is not None and not is_first
                 effects += subscriptions.prefer(name, None, VALIDATION_RULE)
+        if not (validating := subscriptions.validating):
+            return effects + self._told(old, ())
         effects += self._told(old, tuple((subscriptions.client_id, f"leader.{name}")
-                                         for name in subscriptions.validating if name not in old))
-        if not subscriptions.validating:
-            return effects
+                                         for name in validating if name not in old))
         led = subscriptions.by_leader(
             lambda name, state: state.awaits_validation and now_ms >= state.not_before_ms,
             OffsetForLeaderEpochRequest, now_ms)

@@ -165,8 +165,8 @@ class RecordAccumulator:
                 if self.reason(partition, now_ms) is not None:
                     brokers[known.leader] = None
         for topic in self.partitioners:
-            self._update_load_stats(topic, sorted(one for one in self.queues if one.topic == topic),
-                                    cluster)
+            self._update_load_stats(topic, sorted([one for one in self.queues
+                                                   if one.topic == topic]), cluster)
         return list(brokers), unknown
 
     def _update_load_stats(self, topic: str, partitions: list, cluster: Any) -> None:
@@ -282,10 +282,9 @@ class RecordAccumulator:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When the next waiting batch may leave that may not leave now."""
-        due = [queue[0].waits_until_ms(self.linger_ms)
-               for partition, queue in self.queues.items()
-               if queue and partition not in self.muted]
-        return min([ms for ms in due if ms > now_ms], default=None)
+        return min([due_ms for partition, queue in self.queues.items()
+                    if queue and partition not in self.muted
+                    and (due_ms := queue[0].waits_until_ms(self.linger_ms)) > now_ms], default=None)
 
     def waiting(self, partition: TopicPartition) -> int:
         """How many records wait for a partition."""

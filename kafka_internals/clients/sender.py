@@ -15,7 +15,7 @@ from kafka_internals.clients.producer_batch import ProducerBatch
 from kafka_internals.clients.record_accumulator import RecordAccumulator
 from kafka_internals.clients.sender_metrics_registry import record_sent
 from kafka_internals.clients.transaction_manager import TransactionManager
-from kafka_internals.common import Changed
+from kafka_internals.common import Changed, TopicPartition
 from kafka_internals.config.config_def import INT_MAX
 from kafka_internals.errors import (
     InvalidMetadataException,
@@ -51,6 +51,7 @@ class Sender:
         self.accumulator, self.transactions = accumulator, transactions
         self.in_flight: dict = {}
         self._metrics = metrics
+        self._acks, self._request_timeout_ms = config["acks"], config["request.timeout.ms"]
         self._limit = config["max.in.flight.requests.per.connection"]
         self._delivery_timeout_ms = config["delivery.timeout.ms"]
         self._most_bytes = config["max.request.size"]
@@ -72,22 +73,22 @@ class Sender:
         """Go on under the next epoch where a partition needs that."""
         if (manager := self.transactions) is None:
             return []
-        manager.resolve_sequences()
-        if not manager.needs_epoch_bump:
+        if not manager.resolve_sequences():
             return []
         before, sequences = manager.producer, self.next_sequences()
         manager.bump_epoch()
         return self._identity(before, BUMP_RULE, self._gap_reads) \
             + self._renumbered(sequences, self._gap_reads)
 
-    def next_sequences(self) -> dict[str, int]:
+    def next_sequences(self) -> dict[TopicPartition, int]:
         """The next sequence of each partition that has had one."""
         return {} if self.transactions is None else {
-            str(name): entry.next_sequence for name, entry in self.transactions.entries.items()}
+            name: entry.next_sequence for name, entry in self.transactions.entries.items()}
 
-    def _renumbered(self, before: dict[str, int], reads: tuple) -> list[Changed]:
-        return [change for name, new in self.next_sequences().items() for change in
-                self._told(f"next_sequence.{name}", before.get(name), new, IDENTITY_RULE, reads)]
+    def _renumbered(self, before: dict[TopicPartition, int], reads: tuple) -> list[Changed]:
+        return [Changed(self.client_id, f"next_sequence.{name}", before.get(name), new,
+                        IDENTITY_RULE, reads)
+                for name, new in self.next_sequences().items() if before.get(name) != new]
 
     def _identity(self, before: Any, rule: str, reads: tuple) -> list[Changed]:
         now = self.transactions.producer
@@ -128,31 +129,33 @@ class Sender:
         return effects
 
     def _produce(self, broker: int, drained: list[tuple[ProducerBatch, str]],
-                 sequences: dict[str, int], now_ms: int) -> list:
+                 sequences: dict[TopicPartition, int], now_ms: int) -> list:
         batches = [batch for batch, _ in drained]
-        body = ProduceRequest(self.config["acks"], self.config["request.timeout.ms"], tuple(
-            PartitionProduceData(batch.partition, batch.data) for batch in batches))
+        body = ProduceRequest(self._acks, self._request_timeout_ms, tuple([
+            PartitionProduceData(batch.partition, batch.data) for batch in batches]))
         effects = self.network.send(broker, body, batches, now_ms, SEND_RULE,
                                     self._known(batches), self._limit)
-        asked = (effects[0].subject, "asked")
+        reads = ((effects[0].subject, "asked"),)
         for batch, rule in drained:
-            batch.request = asked[0]
+            batch.request = effects[0].subject
             left = self.accumulator.waiting(batch.partition)
-            effects += self._told(f"accumulator.{batch.partition}", left + len(batch.records), left,
-                                  rule, (asked,))
-            effects += self._state(batch, "in flight", rule, (asked,))
-        effects += self._renumbered(sequences, (asked,))
+            effects.append(Changed(self.client_id, f"accumulator.{batch.partition}",
+                                   left + len(batch.records), left, rule, reads))
+            effects += self._state(batch, "in flight", rule, reads)
+        effects += self._renumbered(sequences, reads)
         record_sent(self._metrics, batches, now_ms)
         if body.acks == NO_ACK:
             self.network.forget_last(broker)
             written = PartitionProduceResponse(None)
             return effects + [change for batch in batches
-                              for change in self._complete(batch, written, (asked,), now_ms)]
+                              for change in self._complete(batch, written, reads, now_ms)]
         for batch in batches:
             if self._limit == 1:
                 self.accumulator.muted.add(batch.partition)
-            effects += self._fly(batch, self.in_flight.setdefault(batch.partition, []).append,
-                                 (asked,))
+            flying = self.in_flight.setdefault(batch.partition, [])
+            flying.append(batch)
+            effects.append(Changed(self.client_id, f"in_flight.{batch.partition}",
+                                   len(flying) - 1, len(flying), SEND_RULE, reads))
         return effects
 
     def _known(self, batches: list[ProducerBatch]) -> tuple:
@@ -171,17 +174,14 @@ class Sender:
         old, batch.state = batch.state, state
         return self._told(f"batch_state.{batch.id}", old, state, rule, reads)
 
-    def _fly(self, batch: ProducerBatch, act: Callable[[ProducerBatch], None], reads: tuple,
-             rule: str = SEND_RULE) -> list[Changed]:
-        """Let a batch begin or end its flight."""
-        flying = self.in_flight[batch.partition]
-        old = len(flying)
-        act(batch)
-        return self._told(f"in_flight.{batch.partition}", old, len(flying), rule, reads)
-
     def _land(self, batch: ProducerBatch, rule: str, reads: tuple) -> list[Changed]:
+        """Let a batch end its flight; nothing where it did before."""
         flying = self.in_flight.get(batch.partition, [])
-        return self._fly(batch, flying.remove, reads, rule) if batch in flying else []
+        if batch not in flying:
+            return []
+        flying.remove(batch)
+        return [Changed(self.client_id, f"in_flight.{batch.partition}", len(flying) + 1,
+                        len(flying), rule, reads)]
 
     # -- answers ------------------------------------------------------------------------------
     def handle_init_producer_id(self, body: Any, reads: tuple, now_ms: int) -> list:
@@ -206,7 +206,8 @@ class Sender:
             waiting = self.accumulator.waiting(batch.partition)
             self.accumulator.queues[batch.partition].clear()
             effects += self._told(f"accumulator.{batch.partition}", waiting, 0, END_RULE, reads)
-            effects += self._end(batch, batch.complete_exceptionally(lambda _: error, reads), reads)
+            effects += batch.complete_exceptionally(lambda _: error, reads)
+            effects += self._deallocate(batch, reads)
         return effects
 
     def handle_produce(self, asked: InFlight, response: Response, broker: int, reads: tuple,
@@ -265,14 +266,11 @@ class Sender:
                  ) -> list[Changed]:
         if self.transactions is not None:
             self.transactions.completed(batch, result.base_offset)
-        return self._end(batch, batch.complete(result.base_offset, result.log_append_time_ms,
-                                               reads), reads)
-
-    def _end(self, batch: ProducerBatch, answered: list[Changed], reads: tuple) -> list[Changed]:
-        """The batch is done, and its memory free."""
-        return answered + self._deallocate(batch, reads)
+        return batch.complete(result.base_offset, result.log_append_time_ms, reads) \
+            + self._deallocate(batch, reads)
 
     def _deallocate(self, batch: ProducerBatch, reads: tuple) -> list[Changed]:
+        """The batch is done, and its memory free."""
         before = self.accumulator.pool.available_bytes
         self.accumulator.deallocate(batch)
         return self._state(batch, None, END_RULE, reads) + self._told(
@@ -347,7 +345,7 @@ class Sender:
             effects += self._told(f"accumulator.{batch.partition}", left + len(batch.records), left,
                                   EXPIRY_RULE, ())
             effects += self._give_up(batch, now_ms) + self._deallocate(batch, self._reads(batch))
-        for flying in list(self.in_flight.values()):
+        for flying in self.in_flight.values():
             for batch in [one for one in flying if one.created_ms <= before_ms]:
                 effects += self._land(batch, EXPIRY_RULE, self._reads(batch))
                 effects += self._give_up(batch, now_ms)

@@ -59,11 +59,6 @@ class TransactionManager:
         self._on("producer id refused")
         self.error = error
 
-    @property
-    def needs_epoch_bump(self) -> bool:
-        """True where a partition has to go on under another epoch, and now it may."""
-        return bool(self._to_rewrite) and self.state == "READY"
-
     def bump_epoch(self) -> None:
         """Go on under the next epoch."""
         if self.producer.producer_epoch == MAX_EPOCH:
@@ -143,11 +138,15 @@ class TransactionManager:
         self._unresolved[batch.partition] = max(self._unresolved.get(batch.partition, following),
                                                 following)
 
-    def resolve_sequences(self) -> None:
-        """Where nothing is in flight any more: all is in the log, or a new epoch begins."""
+    def resolve_sequences(self) -> bool:
+        """Where nothing is in flight any more: all is in the log, or a new epoch begins.
+
+        True where a partition has to go on under another epoch, and now it may.
+        """
         for partition in list(self._unresolved):
             entry = self.entry(partition)
             if not entry.in_flight:
                 if not self._is_next(partition, entry.next_sequence):
                     self._request_epoch_bump(partition)
                 del self._unresolved[partition]
+        return bool(self._to_rewrite) and self.state == "READY"

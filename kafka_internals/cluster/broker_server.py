@@ -126,6 +126,9 @@ class BrokerServer(Node):
             self.broker, self.disk, self.config, self.rules, ids[FETCHER].__next__, self._epoch,
             AlterPartitionManager(self.broker, self._epoch, self._alters),
             ProducerIdManager(self.broker, self._epoch, self._producer_ids))
+        self._answered = {METADATA: self.shared.client.handle, HEARTBEAT: self.lifecycle.handle,
+                          ALTERS: self.manager.alter_partition_answered,
+                          FORWARDING: self.manager.producer_ids.handle}
 
     def _epoch(self) -> int:
         return self.lifecycle.broker_epoch
@@ -153,7 +156,7 @@ class BrokerServer(Node):
         if not first and not touches_something(delta):
             self.manager.image = image
             return
-        self._note_image(image, loader.reads)
+        self._note_image(delta, loader.reads)
         self._in_background(self.manager.apply_image, image, self.now_ms(), loader.reads)
 
     def _maybe_ready(self) -> None:
@@ -162,9 +165,9 @@ class BrokerServer(Node):
             self._in_background(self.lifecycle.set_ready_to_unfence, self.now_ms(),
                                 ((self.lifecycle.subject, "state"), *self.loader.reads))
 
-    def _note_image(self, image: Any, reads: tuple) -> None:
+    def _note_image(self, delta: Any, reads: tuple) -> None:
         """Say what differs in what this broker knows of the others and of topics and quotas."""
-        old, self._known = self._known, known_of(image)
+        old, self._known = self._known, known_of(delta, self._known)
         for field, was, now in zip(Known._fields, old, self._known):
             if was == now:
                 continue
@@ -177,7 +180,7 @@ class BrokerServer(Node):
     def _in_background(self, act: Callable[..., list], *args: Any) -> None:
         """Threads that nobody waits for do this: what the disk takes for it delays nothing."""
         self.perform(self.work(act, *args))
-        self.disk.take_cost_us()
+        self.disk.cost_us = 0
         self._rest()
 
     def work(self, act: Callable[..., list], *args: Any) -> list:
@@ -245,14 +248,14 @@ class BrokerServer(Node):
 
     def note_changes(self, effects: list) -> list:
         """Write down what has changed; give back what is left to do."""
-        if (trace := self.world.trace) is not None:
-            event = self.world.event
-            trace.changes += [(event, *effect) for effect in effects if type(effect) is Changed]
-        return [effect for effect in effects if type(effect) is not Changed]
+        later: list = []
+        for effect in effects:
+            self._note(effect) if type(effect) is Changed else later.append(effect)
+        return later
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
-        if connection.server.name == controller_name(CONTROLLER):
+        if connection.purpose is not FETCHER:
             self._on_controller_response(connection.purpose, response)
             return
         effects = self.work(self.manager.fetched, connection.server.broker, response,
@@ -265,10 +268,7 @@ class BrokerServer(Node):
 
     def _on_controller_response(self, purpose: str, response: Any) -> None:
         """Each connection to the controller has a thread of its own."""
-        act = {METADATA: self.shared.client.handle, HEARTBEAT: self.lifecycle.handle,
-               ALTERS: self.manager.alter_partition_answered,
-               FORWARDING: self.manager.producer_ids.handle}[purpose]
-        self._in_background(act, response, self.now_ms())
+        self._in_background(self._answered[purpose], response, self.now_ms())
         if purpose in (METADATA, HEARTBEAT) and self.up:
             self._publish()
             self._maybe_ready()
@@ -277,7 +277,7 @@ class BrokerServer(Node):
     def _on_disconnected(self, payload: tuple) -> None:
         connection, now_ms = payload[0], self.now_ms()
         connection.open = False
-        if connection.server.name != controller_name(CONTROLLER):
+        if connection.purpose is FETCHER:
             self.perform(self.manager.fetcher_disconnected(connection.server.broker, now_ms))
         else:
             lost = {METADATA: self.shared.client.disconnected, ALTERS: self._alters.disconnected,

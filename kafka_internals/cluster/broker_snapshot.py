@@ -45,14 +45,22 @@ class Known(NamedTuple):
     brokers: tuple = ()
 
 
-def known_of(image: Any) -> Known:
-    """Of a MetadataImage."""
-    return Known(
-        tuple((name, len(topic.partitions)) for name, topic in image.topics.items()),
-        tuple((client or "<default>", tuple(bounds.items()))
-              for client, bounds in image.quotas.items()),
-        tuple((TopicPartition(topic.name, number), LeaderAndEpoch(one.leader, one.leader_epoch))
-              for topic in image.topics.values() for number, one in enumerate(topic.partitions)),
-        tuple((broker, ("active" if one.active else "fenced" if one.fenced else
-                        "in controlled shutdown", one.epoch))
-              for broker, one in image.brokers.items()))
+def known_of(delta: Any, old: Known) -> Known:
+    """Of the image that a MetadataDelta has made, where it touched what was known before."""
+    image, new = delta.image, {}
+    if delta.changed_topics:
+        new["partition_counts"] = tuple((name, len(topic.partitions))
+                                        for name, topic in image.topics.items())
+    if delta.changed_quotas:
+        new["quotas"] = tuple((client or "<default>", tuple(bounds.items()))
+                              for client, bounds in image.quotas.items())
+    if delta.changed_partitions:
+        new["leaders"] = tuple(
+            (TopicPartition(topic.name, number), LeaderAndEpoch(one.leader, one.leader_epoch))
+            for topic in image.topics.values() for number, one in enumerate(topic.partitions))
+    if delta.changed_brokers:
+        new["brokers"] = tuple(
+            (broker, ("active" if one.active else "fenced" if one.fenced else
+                      "in controlled shutdown", one.epoch))
+            for broker, one in image.brokers.items())
+    return old._replace(**new)

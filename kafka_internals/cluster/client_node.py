@@ -40,17 +40,17 @@ class ClientNode(Node):
     def perform(self, effects: list) -> None:
         """Do what the core asked for, set its timer, and let waiting applications look."""
         world = self.world
+        if world.trace is not None:
+            event = world.event
+            world.trace.changes += [(event, *one) for one in effects if type(one) is Changed]
         for effect in effects:
             kind = type(effect)
-            if kind is Changed:
-                if world.trace is not None:
-                    world.trace.changes.append((world.event, *effect))
-            elif kind is Send:
+            if kind is Send:
                 connection = self._connect(effect.to)
                 world.network.send(connection, connection.server, REQUEST, effect.request)
             elif kind is Disconnect:
                 world.network.close(self._connect(effect.to), self)
-        deadline_ms = self.core.next_deadline_ms(self.now_ms())
+        deadline_ms = self.core.next_deadline_ms(world.now_us // 1000)
         self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
         for look in self.after:
             look()

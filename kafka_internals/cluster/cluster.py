@@ -33,6 +33,7 @@ from kafka_internals.common import TopicPartition
 from kafka_internals.config import CONSUMER_CONFIG
 from kafka_internals.errors import IllegalStateException, KafkaException, TimeoutException
 from kafka_internals.sim import why
+from kafka_internals.sim.collector import no_collector
 from kafka_internals.sim.invariants import InvariantViolated
 from kafka_internals.sim.journal import Journal
 from kafka_internals.sim.trace import Trace
@@ -255,6 +256,7 @@ class Cluster(Admin, Faults):
             raise TimeoutException(f"nothing is left to happen that could end {call}")
         return call.value()
 
+    @no_collector()
     def _advance(self, reached: Callable[[], bool], limit_us: int | None) -> bool:
         """Event by event until `reached()`; False where nothing before the limit gets there."""
         world, errors = self.machine.world, self._app_errors
@@ -311,8 +313,7 @@ class Cluster(Admin, Faults):
     def look(self, subject: Any) -> Any:
         """The frozen snapshot of a subject: "orders-0@1", "broker-1", "producer-1", a receipt."""
         name = getattr(subject, "name", subject)
-        found = self.machine.look(name)
-        if found is None:
+        if (found := self.machine.look(name)) is None:
             checks.unknown_subject(self.machine, name)
         return found
 
@@ -357,9 +358,8 @@ class Cluster(Admin, Faults):
         The first keeps the old tail, the second has none and stands right after `at`: what you
         command it is the other future. Handles have twins: `changed[producer]`.
         """
-        event = checks.event(self, at)
         self._ensure_nobody_else("fork()")
-        changed = self.again(upto=event)
+        changed = self.again(upto=checks.event(self, at))
         changed.machine
         return self.again(), changed
 
@@ -372,7 +372,7 @@ class Cluster(Admin, Faults):
 
     def film(self, view: Any, *subjects: Any, **options: Any) -> Any:
         """Film this run with a view: a Player. See `View.film` for the options."""
-        with has_the_floor("a view"):
+        with has_the_floor("a view"), no_collector():
             return view.film(self, *subjects, **options)
 
     # -- what handles ask ---------------------------------------------------------------------

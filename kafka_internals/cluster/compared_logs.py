@@ -37,7 +37,8 @@ def first_difference(a: Any, b: Any, end: int) -> int | None:
 class Compared:
     """Finds the first difference of two logs, and compares each batch once.
 
-    Views of a log share a list until it is cut; who keeps the list can know it again.
+    Views of a log share a list until it is cut; who keeps the list can know it again. What is the
+    same in both, from the first batch on, is not looked at again.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,10 @@ class Compared:
     def first_difference(self, a: Any, b: Any, end: int) -> int | None:
         """As the function of this name."""
         one, other = a.batches.origin, b.batches.origin
-        same = a.batches.shared_with(b.batches, self._same.get((id(one), id(other)), (0,))[0])
-        self._same[id(one), id(other)] = same, one, other
-        more = [log.batches[same] for log in (a, b) if same < len(log.batches)]
-        return first_difference(a, b, end) if any(one.base_offset < end for one in more) else None
+        pair = id(one), id(other)
+        same = self._same[pair][0] if pair in self._same else 0
+        if not same or one[same - 1].last_offset + 1 < end:
+            same = a.batches.shared_with(b.batches, same)
+            self._same[pair] = same, one, other
+        shared = one[same - 1].last_offset + 1 if same else 0
+        return first_difference(a, b, end) if shared < end else None

@@ -56,8 +56,7 @@ class ControllerServer(Node):
 
     # -- one thread ---------------------------------------------------------------------------
     def _on_request(self, payload: tuple) -> None:
-        connection, request = payload
-        if connection.server_life == self.life:
+        if payload[0].server_life == self.life:        # this end has not closed the connection
             self._queue.append(payload)
             self._next()
 
@@ -79,10 +78,11 @@ class ControllerServer(Node):
 
     def _task(self, effects: list, us: int) -> None:
         """State has changed; what is sent leaves when the time of the task is over."""
-        later = []
+        later, trace, event = [], self.world.trace, self.world.event
         for effect in effects:
             if type(effect) is Changed:
-                self._note(effect)
+                if trace is not None:
+                    trace.changes.append((event, *effect))
             elif type(effect) is Persist:
                 self.disk.replace(effect.file, effect.data)
             else:
@@ -107,7 +107,8 @@ class ControllerServer(Node):
         self._is_scheduled = False
         for effect in later:
             self._reply(effect)
-        self._next()
+        if self._queue:
+            self._next()
         self._rest()
 
     def _reply(self, effect: Reply) -> None:
@@ -121,16 +122,11 @@ class ControllerServer(Node):
 
     def _rest(self) -> None:
         """The timer waits while the thread is busy."""
-        due = [ms for ms in (self.core.next_deadline_ms(), self.shared.next_deadline_ms())
-               if ms is not None]
-        if self._is_scheduled or not due:
-            self.wake_at(None)
-        else:
-            self.wake_at(max(min(due) * 1000, self._free_us))
-
-    def _note(self, change: Changed) -> None:
-        if self.world.trace is not None:
-            self.world.trace.changes.append((self.world.event, *change))
+        due_ms, log_ms = (None, None) if self._is_scheduled else (
+            self.core.next_deadline_ms(), self.shared.next_deadline_ms())
+        if due_ms is None or log_ms is not None and log_ms < due_ms:
+            due_ms = log_ms
+        self.wake_at(None if due_ms is None else max(due_ms * 1000, self._free_us))
 
     # -- what can be seen ---------------------------------------------------------------------
     def subjects(self) -> list[str]:

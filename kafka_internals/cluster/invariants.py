@@ -5,11 +5,11 @@ Those between replicas are in `replication_judges`, those of the request path in
 
 from bisect import bisect
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from kafka_internals.clients.fetcher import POSITION_RULE
-from kafka_internals.cluster.replication_judges import replica_of, replication_judges
+from kafka_internals.cluster.replication_judges import replication_judges
 from kafka_internals.cluster.request_judges import (
     AcksHonoured,
     NobodyWaitsInAHandler,
@@ -17,7 +17,7 @@ from kafka_internals.cluster.request_judges import (
     answered,
 )
 from kafka_internals.cluster.run import Run
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import TopicPartition, replica_of
 from kafka_internals.errors import IllegalStateException
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.raft.raft_log import CLUSTER_METADATA
@@ -108,7 +108,7 @@ class OffsetsDense:
         if replica is None:
             return None
         end = change.new
-        for batch in reversed(list(replica.batches)):
+        for batch in reversed(replica.batches):
             if batch.base_offset < change.old:
                 break
             if batch.last_offset + 1 != end:
@@ -165,6 +165,9 @@ class BufferMemoryBounded:
 
     watches = frozenset({"available_bytes"})
 
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
     @classmethod
     def at_rest(cls, run: Run) -> None:
         """Judge the end of a run: who waits for nothing holds nothing."""
@@ -181,13 +184,13 @@ class BufferMemoryBounded:
 
     def judge(self, change: Change, look: Look) -> str | None:
         """Every byte is free, in a batch, or set aside for somebody who waits."""
-        producer = look(change.subject)
-        held = sum(batch.buffer_bytes for batch in producer.batches) \
-            + sum(got for _, got in producer.pool.waiting)
-        if producer.pool.available_bytes + held == producer.pool.total_bytes and change.new >= 0:
+        accumulator = self._run.core(change.subject).accumulator
+        pool, batches = accumulator.pool.snapshot(), accumulator.incomplete.values()
+        held = sum([one.buffer_bytes for one in batches]) + sum([got for _, got in pool.waiting])
+        if pool.available_bytes + held == pool.total_bytes and change.new >= 0:
             return None
         return (f"{change.subject}: {change.new} bytes are free and {held} in use, of "
-                f"{producer.pool.total_bytes} bytes of buffer.memory")
+                f"{pool.total_bytes} bytes of buffer.memory")
 
 
 class ProducedOnceInOrder:
@@ -256,7 +259,7 @@ class ProducedOnceInOrder:
             if (at := self._at.get((str(partition), told))) != change.new:
                 return (f"{change.subject} is acknowledged at offset {change.new} of {partition}, "
                         f"and {told} is at {at}")
-        if (str(partition), look(client).producer_id) in self._began_later:
+        if self._began_later and (str(partition), look(client).producer_id) in self._began_later:
             return None
         acked = self._acked.setdefault((client, partition), [])
         at = bisect(acked, (int(number), change.new))
@@ -268,6 +271,7 @@ class ProducedOnceInOrder:
                 f"are at {before} and {after}")
 
 
+@lru_cache(4_096)
 def is_no_metadata(subject: str) -> bool:
     """False for the metadata log, and for what the controller knows: judges are for topics."""
     return "@controller-" not in subject and not subject.startswith(METADATA_LOG)
@@ -278,11 +282,11 @@ def listening(run: Run, subject: str) -> Any:
 
     It believes what its predecessor did, and nobody can reach it: it does not listen yet.
     """
-    broker = subject.rpartition("@")[2]
-    node = run.brokers.get(int(broker)) if broker.isdecimal() and "@" in subject else None
-    if node is not None and node.up and node.lifecycle.state == STARTING:
-        return None
-    return run.look(subject)
+    if (replica := replica_of(subject)) is None:
+        return run.look(subject)
+    found = run.replica(*replica)
+    listens = found is not None and run.brokers[replica[1]].lifecycle.state != STARTING
+    return found.snapshot() if listens else None
 
 
 def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
@@ -292,7 +296,7 @@ def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) ->
     """
     judges = [NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(), AckedNeverLost(run),
               AcksHonoured(run), ResponsesInOrder(run), NobodyWaitsInAHandler(run),
-              BufferMemoryBounded(), ProducedOnceInOrder(run),
+              BufferMemoryBounded(run), ProducedOnceInOrder(run),
               *replication_judges(run.image_of, partial(answered, run))]
     left_out = excused + tuple(type(one) for one in extra)
     judges = [one for one in judges if type(one) not in left_out]

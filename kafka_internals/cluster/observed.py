@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka_internals.clients.kafka_producer import KafkaProducer
 from kafka_internals.cluster.look import attribute_of
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import TopicPartition, replica_of
 from kafka_internals.messages.produce import ProduceRequest
 from kafka_internals.raft.raft_log import CLUSTER_METADATA
 from kafka_internals.record import Record
@@ -44,6 +44,9 @@ class Observed:
 
     def look(self, subject: str) -> Any:
         """The snapshot of a subject, or None where there is none of that name now."""
+        if (parsed := replica_of(subject)) and parsed[0] != CLUSTER_METADATA:
+            replica = self.replica(*parsed)
+            return replica and replica.snapshot()
         name, at, broker = subject.rpartition("@")
         if broker == self.controller.name and at:
             return self.controller.look(subject)
@@ -51,18 +54,14 @@ class Observed:
             return self._look_at_quorum(broker)
         if at:
             node = self.brokers.get(int(broker)) if broker.isdecimal() else None
-            if name == REQUESTS and node is not None and node.up:
-                return node.threads.snapshot(node.manager.parked(), self.world.now_us)
-            here = node.manager.partitions if node is not None and node.up else {}
-            replica = here.get(TopicPartition.of(name)) if "-" in name else None
-            return replica and replica.snapshot()
+            return node.threads.snapshot(node.manager.parked(), self.world.now_us) \
+                if name == REQUESTS and node is not None and node.up else None
         if subject.endswith("-lifecycle"):
             return next((node.lifecycle.snapshot() for node in self.brokers.values()
                          if node.up and node.lifecycle.subject == subject), None)
         if subject.startswith("parked-"):
-            parked = (op for node in self.brokers.values() if node.up
-                      for op in node.manager.parked() if op.subject == subject)
-            return next((operation.snapshot() for operation in parked), None)
+            return next((one.snapshot() for node in self.brokers.values() if node.up
+                         for one in node.manager.parked() if one.subject == subject), None)
         client, hash_sign, number = subject.partition("#")
         if client in self.clients:
             core = self.clients[client].core
@@ -92,11 +91,15 @@ class Observed:
         """A partition as the controller has written it."""
         return self.image.partition(partition)
 
+    def replica(self, partition: TopicPartition, broker: int) -> Any:
+        """The replica itself; None where there is none, or its broker is down."""
+        node = self.brokers.get(broker)
+        return node.manager.partitions.get(partition) if node is not None and node.up else None
+
     def log_end_on_disk(self, partition: TopicPartition, broker: int) -> int:
         """Where the log of a replica ends; for a broker that is down, as its disk holds it."""
-        node = self.brokers[broker]
-        if node.up and partition in node.manager.partitions:
-            return node.manager.partitions[partition].log.log_end_offset
+        if replica := self.replica(partition, broker):
+            return replica.log.log_end_offset
         stored = self.stored(partition, broker)
         return stored[-1].last_offset + 1 if stored else 0
 
@@ -114,10 +117,9 @@ class Observed:
 
     def epochs(self, partition: TopicPartition, broker: int) -> tuple[EpochEntry, ...]:
         """The rows of a replica's leader-epoch-checkpoint, also while its broker is down."""
-        node = self.brokers[broker]
-        if node.up and partition in node.manager.partitions:
-            return node.manager.partitions[partition].log.epochs.epoch_entries
-        disk = node.disk.copy_of(f"{partition}/")
+        if replica := self.replica(partition, broker):
+            return replica.log.epochs.epoch_entries
+        disk = self.brokers[broker].disk.copy_of(f"{partition}/")
         return LeaderEpochFileCache(disk, partition).epoch_entries
 
     def body(self, message: str) -> Any:
@@ -127,8 +129,7 @@ class Observed:
 
     def read(self, replica: str, offset: int) -> Iterator[RecordBatch]:
         """The batches of a replica that is up, from an offset on."""
-        name, _, broker = replica.rpartition("@")
-        log = self.brokers[int(broker)].manager.partitions[TopicPartition.of(name)].log
+        log = self.replica(*replica_of(replica)).log
         while stored := [*batches(log.read(offset, 1 << 30, log.log_end_offset).records)]:
             yield from stored                                  # to the end of one segment
             offset = stored[-1].last_offset + 1
@@ -158,12 +159,11 @@ class Observed:
 
     def found(self, replica: str, offset: int) -> tuple[LookupSnapshot, str, DumpSnapshot | None]:
         """How a replica that is up finds an offset, in which file, and the batch it finds there."""
-        name, _, broker = replica.rpartition("@")
-        partition, node = TopicPartition.of(name), self.brokers[int(broker)]
-        lookup = look_up(node.manager.partitions[partition].log, offset)
+        partition, broker = replica_of(replica)
+        lookup = look_up(self.replica(partition, broker).log, offset)
         file = segment_file(partition, lookup.segments[lookup.segment].base_offset, LOG)
         at = lookup.found
-        return lookup, file, at and dump(node.disk.read(file, at.position, at.size),
+        return lookup, file, at and dump(self.brokers[broker].disk.read(file, at.position, at.size),
                                          name=f"the batch at byte {at.position} of {file}")
 
 

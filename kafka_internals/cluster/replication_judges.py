@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka_internals.cluster.compared_logs import Compared, newly, told_apart
-from kafka_internals.common import TopicPartition, broker_name, replica_name
+from kafka_internals.common import TopicPartition, broker_name, replica_name, replica_of
 from kafka_internals.messages.produce import ALL_ISR_ACKS
 from kafka_internals.sim.trace import Change
 
@@ -17,17 +17,12 @@ Look = Callable[[str], Any]
 LOSES_BYTES = ("without power", "without disk")
 
 
-def replica_of(subject: str) -> tuple[TopicPartition, int] | None:
-    """Partition and broker of a replica; None for another subject."""
-    name, at, broker = subject.rpartition("@")
-    return (TopicPartition.of(name), int(broker)) if at else None
-
-
 def replicas_of(subject: str, look: Look) -> dict[int, Any]:
     """The snapshots of a partition's replicas, of those that can be looked at."""
-    name, one = subject.rpartition("@")[0], look(subject)
-    seen = {} if one is None else {broker: look(f"{name}@{broker}") for broker in one.replicas}
-    return {broker: snapshot for broker, snapshot in seen.items() if snapshot is not None}
+    if (one := look(subject)) is None:
+        return {}
+    return {broker: snapshot for broker in one.replicas
+            if (snapshot := look(replica_name(one.partition, broker))) is not None}
 
 
 class LogMatching:
@@ -54,13 +49,16 @@ class LogMatching:
 class LostBytes:
     """Replicas whose broker lost bytes, until they have fetched all that was ever committed."""
 
+    watches = frozenset({"high_watermark", "log_end_offset", "role", "state",
+                         "remote_log_end_offset"})
+
     def __init__(self) -> None:
         self._brokers: dict[str, set[str]] = {}       # and what has been opened there since
         self.replicas: set[str] = set()
         self._highest: dict[TopicPartition, int] = {}
 
-    def notes(self, change: Change, look: Look) -> bool:
-        """True where a change only tells about that."""
+    def judge(self, change: Change, look: Look) -> None:
+        """A witness: it only notes what happens."""
         if change.attribute == "state":
             if change.new in LOSES_BYTES:
                 self._brokers[change.subject] = set()
@@ -78,46 +76,61 @@ class LostBytes:
             if name in self.replicas and (fetcher := look(name)) and \
                     fetcher.log_end_offset >= change.new >= self._highest.get(partition, 0):
                 self.replicas.discard(name)
-        return change.attribute == "state" or "@" not in change.subject
+
+
+class Beliefs:
+    """What each leader believes: that all its ISR has what is below its high watermark.
+
+    `wrong` has the first sentence about the newest leader (True), and about an older one (False).
+    """
+
+    watches = LostBytes.watches - {"state"} | {"isr"}
+
+    def __init__(self, lost: LostBytes) -> None:
+        self.lost, self._compared = lost, Compared()
+        self.wrong: dict[bool, str] = {}
+
+    def judge(self, change: Change, look: Look) -> None:
+        """A witness: every leader that there is, against the members that it believes in."""
+        replicas, self.wrong = replicas_of(change.subject, look), {}
+        for leader in replicas.values():
+            if leader.role == "leader" and (sentence := self._missed(leader, replicas)):
+                is_newest = leader.leader_epoch == max(
+                    [one.leader_epoch for one in replicas.values()])
+                self.wrong.setdefault(is_newest, sentence)
+
+    def _missed(self, leader: Any, replicas: dict[int, Any]) -> str | None:
+        for member in leader.isr:
+            if (one := replicas.get(member, leader)) is leader:
+                continue
+            at = self._compared.first_difference(leader, one, leader.high_watermark)
+            if at is not None and \
+                    replica_name(leader.partition, member) not in self.lost.replicas:
+                return (f"{leader.partition}: broker {leader.broker} leads epoch "
+                        f"{leader.leader_epoch} with high watermark {leader.high_watermark}, "
+                        f"and broker {member} of its ISR has something else at {at}")
+        return None
 
 
 class StrongIsr:
     """Whoever believes to lead: what is below its high watermark is in the log of all its ISR."""
 
-    watches = frozenset({"high_watermark", "log_end_offset", "isr", "role", "state",
-                         "remote_log_end_offset"})
+    watches = Beliefs.watches
 
-    def __init__(self) -> None:
-        self._lost, self._compared = LostBytes(), Compared()
+    def __init__(self, beliefs: Beliefs) -> None:
+        self._beliefs, self.witnesses = beliefs, (beliefs.lost, beliefs)
 
     def judge(self, change: Change, look: Look) -> str | None:
-        """Every leader that there is, against the members that it believes in."""
-        if self._lost.notes(change, look):
-            return None
-        replicas = replicas_of(change.subject, look)
-        for leader in self._leaders(replicas):
-            for member in leader.isr:
-                one, name = replicas.get(member), replica_name(leader.partition, member)
-                if one is None or one is leader or name in self._lost.replicas:
-                    continue
-                at = self._compared.first_difference(leader, one, leader.high_watermark)
-                if at is not None:
-                    return (f"{leader.partition}: broker {leader.broker} leads epoch "
-                            f"{leader.leader_epoch} with high watermark {leader.high_watermark}, "
-                            f"and broker {member} of its ISR has something else at {at}")
-        return None
-
-    def _leaders(self, replicas: dict[int, Any]) -> list[Any]:
-        return [one for one in replicas.values() if one.role == "leader"]
+        """Every leader that there is."""
+        return next(iter(self._beliefs.wrong.values()), None)
 
 
 class WeakIsr(StrongIsr):
     """The same of the leader with the highest epoch only; it is asked before."""
 
-    def _leaders(self, replicas: dict[int, Any]) -> list[Any]:
-        leaders = super()._leaders(replicas)
-        highest = max([one.leader_epoch for one in replicas.values()], default=-1)
-        return [one for one in leaders if one.leader_epoch == highest]
+    def judge(self, change: Change, look: Look) -> str | None:
+        """The newest leader."""
+        return self._beliefs.wrong.get(True)
 
 
 class ValidHighWatermark:
@@ -126,17 +139,15 @@ class ValidHighWatermark:
     `registration_of` gives the partition as it is written.
     """
 
-    watches = frozenset({"high_watermark", "log_end_offset", "role", "state",
-                         "remote_log_end_offset"})
+    watches = frozenset({"high_watermark"})
 
-    def __init__(self, registration_of: Callable[[TopicPartition], Any]) -> None:
-        self._registration_of, self._lost = registration_of, LostBytes()
+    def __init__(self, registration_of: Callable[[TopicPartition], Any], lost: LostBytes) -> None:
+        self._registration_of, self._lost, self.witnesses = registration_of, lost, (lost,)
 
     def judge(self, change: Change, look: Look) -> str | None:
         """A leader's mark that rises."""
         leader = look(change.subject)
-        if self._lost.notes(change, look) or change.attribute != "high_watermark" or \
-                leader is None or leader.role != "leader":
+        if leader is None or leader.role != "leader":
             return None
         for member in self._registration_of(leader.partition).isr:
             one = look(name := replica_name(leader.partition, member))
@@ -243,22 +254,16 @@ class AckedImpliesCommitted:
     `found(request)` gives (broker, question, answer) of a request that was answered.
     """
 
-    watches = frozenset({"answer", "role", "high_watermark", "log_end_offset", "state",
-                         "remote_log_end_offset"})
+    watches = frozenset({"answer"})
 
-    def __init__(self, found: Callable[[str], tuple | None]) -> None:
-        self._found, self._lost = found, LostBytes()
+    def __init__(self, found: Callable[[str], tuple | None], lost: LostBytes) -> None:
+        self._found, self._lost, self.witnesses = found, lost, (lost,)
 
     def judge(self, change: Change, look: Look) -> str | None:
         """An answer to a produce request."""
-        if change.attribute != "answer":
-            self._lost.notes(change, look)
-        elif (found := self._found(change.subject)) is not None:
-            return self._judge(change, look, *found)
-        return None
-
-    def _judge(self, change: Change, look: Look, broker: int, asked: Any,
-               answered: Any) -> str | None:
+        if (found := self._found(change.subject)) is None:
+            return None
+        broker, asked, answered = found
         if getattr(asked, "acks", None) != ALL_ISR_ACKS:
             return None
         for data, result in zip(asked.partitions, answered.partitions):
@@ -347,7 +352,8 @@ class LeaderCandidateCompleteness:
         """Marks, logs or candidates are others now."""
         if change.attribute == "high_watermark":
             self._committed.judge(change, look)
-        partition = TopicPartition.of(change.subject.partition("@")[0])
+        replica = replica_of(change.subject)
+        partition = replica[0] if replica else TopicPartition.of(change.subject)
         end, written = self._committed.end(partition), self._registration_of(partition)
         for broker in written.isr + written.elr:
             one = look(replica_name(partition, broker))
@@ -364,8 +370,9 @@ def replication_judges(registration_of: Callable[[TopicPartition], Any],
     `registration_of` gives a partition as the controller has written it, `found` see
     AckedImpliesCommitted.
     """
+    beliefs = Beliefs(lost := LostBytes())
     return [EpochMonotone(), OneLeaderPerEpoch(), LogMatching(),
-            ValidHighWatermark(registration_of), WeakIsr(), StrongIsr(),
+            ValidHighWatermark(registration_of, lost), WeakIsr(beliefs), StrongIsr(beliefs),
             ReplicationQuorumSuperset(registration_of), FollowerHwBound(),
             CommittedNeverLost(), ConsistentRead(), LeaderCandidateCompleteness(registration_of),
-            AckedImpliesCommitted(found)]
+            AckedImpliesCommitted(found, lost)]

@@ -40,6 +40,7 @@ from kafka_internals.messages.create_partitions import (
 from kafka_internals.messages.create_topics import CreatableTopic, CreateTopicsRequest
 from kafka_internals.messages.metadata_records import EntityData
 from kafka_internals.server.rules import Rules
+from kafka_internals.sim.collector import no_collector
 from kafka_internals.sim.disk_faults import FullDisk
 from kafka_internals.sim.journal import Entry, Journal
 from kafka_internals.sim.network import Cut, Lossy, Slow
@@ -100,6 +101,7 @@ class Run(Observed):
         self._start_app, self._ended = start_app, ended
         self._slowed: dict[int, list[tuple]] = {}
 
+    @no_collector()
     def _boot(self) -> None:
         """Before the story: the controller leads, brokers register and are unfenced.
 
@@ -108,13 +110,14 @@ class Run(Observed):
         world = self.world
         for node in (self.controller, *self.brokers.values()):
             node.start()
-        while not all(node.is_ready for node in self.brokers.values()):
-            if world.now_us > BOOT_US + BOOT_LIMIT_US:
-                raise TimeoutException("the brokers are not unfenced after a minute")
-            world.step()
+        for node in self.brokers.values():
+            while not node.is_ready:
+                if world.now_us > BOOT_US + BOOT_LIMIT_US:
+                    raise TimeoutException("the brokers are not unfenced after a minute")
+                world.step()
         for node in self.brokers.values():
             node.request_producer_ids()
-            while not node.snapshot().producer_id_blocks:
+            while not node.manager.producer_ids.blocks:
                 world.step()
         while not world.is_quiet():             # else the story's first answers had no questions
             world.step()
@@ -139,6 +142,7 @@ class Run(Observed):
         """What was commanded so far, and how far the run has come."""
         return Journal(tuple(self.entries), self.world.event, self.world.now_us)
 
+    @no_collector()
     def replay(self, journal: Journal) -> None:
         """Execute a journal up to its position; where it was altered, by the clock."""
         for entry in journal.entries:

@@ -7,6 +7,7 @@ into the next image, and the broker publishes that when it is ready to (KIP-500)
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from kafka_internals.common import START_MS
@@ -29,6 +30,7 @@ CONTROLLER = 100
 METADATA_LOG = TOPIC_CONFIG.parse({"max.message.bytes": MAX_BATCH_SIZE_BYTES})
 
 
+@cache
 def controller_name(controller: int) -> str:
     """The node, and the subject, of a controller: "controller-100"."""
     return f"controller-{controller}"
@@ -87,6 +89,7 @@ class SharedServer:
         disk, now_ms, directory = node.disk, node.now_ms(), directory_id(node.name)
         self._disk = disk
         self.log = UnifiedLog(CLUSTER_METADATA, disk, METADATA_LOG, now_ms=START_MS + now_ms)
+        self.log.local.on_change, self._log_waits = self._look_again, True
         identity = f"{CLUSTER_METADATA}/{PARTITION_METADATA}"
         if not disk.exists(identity):
             write_partition_metadata(disk, identity, CLUSTER_METADATA_TOPIC_ID)
@@ -96,6 +99,10 @@ class SharedServer:
             bootstrap=(CONTROLLER,), quorum_state=disk.read(f"{CLUSTER_METADATA}/quorum-state"),
             next_correlation_id=next_correlation_id)
 
+    def _look_again(self) -> None:
+        """The log may have something to do by the clock."""
+        self._log_waits = True
+
     @property
     def leader(self) -> int | None:
         """The active controller; None while this node knows of none."""
@@ -104,16 +111,18 @@ class SharedServer:
 
     def close_on(self, storage: Any) -> None:
         """Leave on a copy of the disk what an orderly stop now would leave; here nothing stops."""
-        deepcopy(self.log, {id(self._disk): storage}).close()
+        deepcopy(self.log, {id(self._disk): storage, id(self): self}).close()
 
     def tick(self, now_ms: int) -> list:
         """What is due in the quorum and in the log."""
-        self.log.local.do_due(START_MS + now_ms)
+        if self._log_waits:
+            self.log.local.do_due(START_MS + now_ms)
+            self._log_waits = self.log.local.next_deadline_ms is not None
         return self.client.tick(now_ms)
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        due_ms, log_ms = self.client.next_deadline_ms(), self.log.local.next_deadline_ms
-        if log_ms is None:
+        due_ms = self.client.next_deadline_ms()
+        if not self._log_waits or (log_ms := self.log.local.next_deadline_ms) is None:
             return due_ms
         return log_ms - START_MS if due_ms is None else min(due_ms, log_ms - START_MS)

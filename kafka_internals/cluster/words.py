@@ -167,7 +167,8 @@ class _Named(dict):
     """Arguments, put into words when a sentence asks for them."""
 
     def __getitem__(self, key: str) -> Any:
-        return _named(super().__getitem__(key))
+        given = super().__getitem__(key)
+        return _named(given) if type(given) is tuple else given
 
 
 def _named(given: Any) -> Any:

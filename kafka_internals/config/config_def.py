@@ -7,7 +7,7 @@ of mistake. A config that this engine does not act on yet is known, but stays at
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, NamedTuple
@@ -180,22 +180,22 @@ class ConfigKey(NamedTuple):
         return "; ".join(says)
 
 
-class Config(Mapping):
+class Config(dict):
     """Parsed configs by Kafka's names, frozen. `given`: the names that were set, in that order."""
 
-    __slots__ = ("_values", "given")
+    __slots__ = ("given",)
 
     def __init__(self, values: dict[str, Any], given: Iterable[str]) -> None:
-        self._values, self.given = values, tuple(given)
+        super().__init__(values)
+        self.given = tuple(given)
 
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+    def _frozen(self, *_: Any, **__: Any) -> None:
+        raise TypeError("a Config is frozen: parse another one")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def __reduce__(self) -> tuple:
+        return Config, (dict(self), self.given)
 
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={self[name]!r}' for name in self.given)})"

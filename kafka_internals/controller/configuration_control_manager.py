@@ -12,6 +12,7 @@ from kafka_internals.common import LEGAL_TOPIC
 from kafka_internals.config import TOPIC_CONFIG
 from kafka_internals.config.config_def import LIST
 from kafka_internals.controller.controller_result import ControllerResult, Decided
+from kafka_internals.controller.metadata_delta import parsed
 from kafka_internals.controller.metadata_image import MetadataImage
 from kafka_internals.messages import metadata_records as m
 from kafka_internals.messages.incremental_alter_configs import (
@@ -58,7 +59,7 @@ class ConfigurationControlManager:
     def _effective(self, topic: str, name: str) -> Any:
         for configs in (self._image().topic_config(topic), self._image().cluster_config()):
             if name in configs:
-                return TOPIC_CONFIG.keys[name].parse(configs[name])
+                return parsed(name, configs[name])
         return self._static[name]
 
     def min_isr(self, topic: str) -> int:

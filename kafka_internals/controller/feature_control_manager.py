@@ -53,7 +53,7 @@ class FeatureControlManager:
         """UnsupportedVersionException where a broker does not speak a level that is in force."""
         known = {one.name: one for one in features}
         for name, level in self.finalized().items():
-            one = known.get(name, SupportedFeature(name, 0, 0))
+            one = known.get(name) or SupportedFeature(name, 0, 0)
             if not one.min_supported_version <= level <= one.max_supported_version:
                 raise UnsupportedVersionException(
                     f"Unable to register because the broker does not support finalized version "

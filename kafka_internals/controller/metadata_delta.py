@@ -6,6 +6,7 @@ whole images.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -22,7 +23,14 @@ from kafka_internals.controller.metadata_image import (
 from kafka_internals.errors import IllegalStateException, UnknownTopicIdException
 from kafka_internals.messages import metadata_records as m
 
+DEFAULTS = {name: key.default for name, key in TOPIC_CONFIG.keys.items()}
 CLUSTER_DEFAULTS = ("min.insync.replicas", "unclean.leader.election.enable")
+
+
+@lru_cache(1_000)                       # every node folds the same ones
+def parsed(name: str, text: str) -> Any:
+    """The value of a topic's config."""
+    return TOPIC_CONFIG.keys[name].parse(text)
 
 
 def effective_configs(own: dict[str, str], cluster: dict[str, str]) -> Config:
@@ -30,11 +38,11 @@ def effective_configs(own: dict[str, str], cluster: dict[str, str]) -> Config:
 
     A record is never refused: what this engine has no name for changes nothing.
     """
-    values = {key.name: key.default for key in TOPIC_CONFIG.keys.values()}
+    values = dict(DEFAULTS)
     cluster = {name: cluster[name] for name in CLUSTER_DEFAULTS if name in cluster}
     for name, text in {**cluster, **own}.items():
         if name in TOPIC_CONFIG.keys:
-            values[name] = TOPIC_CONFIG.keys[name].parse(text)
+            values[name] = parsed(name, text)
     return Config(values, [name for name in own if name in values])
 
 
@@ -105,7 +113,7 @@ class MetadataDelta:
         return self._new[name]
 
     def _now(self, name: str) -> Any:
-        return self._new.get(name, getattr(self.image, name))
+        return self._new[name] if name in self._new else getattr(self.image, name)
 
     def _inner(self, name: str, key: Any, default: Any = NOTHING) -> dict:
         outer = self._map(name)
@@ -147,9 +155,10 @@ class MetadataDelta:
 
     def _change_registration(self, record: m.BrokerRegistrationChangeRecord) -> None:
         known, changes = self._registered(record), {}
-        for name in ("fenced", "in_controlled_shutdown"):
-            if getattr(record, name) != m.NO_CHANGE:
-                changes[name] = getattr(record, name) == m.RAISED
+        if record.fenced != m.NO_CHANGE:
+            changes["fenced"] = record.fenced == m.RAISED
+        if record.in_controlled_shutdown != m.NO_CHANGE:
+            changes["in_controlled_shutdown"] = record.in_controlled_shutdown == m.RAISED
         if record.log_dirs:
             changes["log_dirs"] = record.log_dirs
         if record.cordoned_log_dirs is not None:
@@ -189,10 +198,9 @@ class MetadataDelta:
             self._owned.discard(("configs", key))
 
     def _put_partition(self, topic: TopicImage, number: int, one: PartitionRegistration) -> None:
-        partitions = list(topic.partitions)
-        partitions[number:number + 1] = [one]
+        partitions = (*topic.partitions[:number], one, *topic.partitions[number + 1:])
         self.changed_partitions[TopicPartition(topic.name, number)] = None
-        self._put_topic(topic._replace(partitions=tuple(partitions)))
+        self._put_topic(TopicImage(topic.name, partitions, topic.configs, topic.topic_id))
 
     def _partition(self, record: m.PartitionRecord) -> None:
         topic = self._topic(record.topic_id)
@@ -234,7 +242,10 @@ class MetadataDelta:
         for name in topics if key == (m.BROKER_RESOURCE, "") else [record.resource_name]:
             if record.resource_type == m.BROKER_RESOURCE and key[1]:
                 break
-            if name in topics and (now := self._effective(name)) != topics[name].configs:
+            if name not in topics:
+                continue
+            old, now = topics[name].configs, self._effective(name)
+            if old.get(record.name) != now.get(record.name):
                 self._put_topic(topics[name]._replace(configs=now))
                 topics = self._now("topics")
 

@@ -21,28 +21,31 @@ class PeriodicTask(NamedTuple):
 
 
 class PeriodicTaskControlManager:
-    """Times are the world's; nothing is due before `activate`."""
+    """Times are the world's; nothing is due before `activate`. `deadline_ms`: the next task's."""
 
     def __init__(self, tasks: tuple[PeriodicTask, ...]) -> None:
-        self._tasks, self.due_ms = tasks, {}
+        self._tasks = tasks
+        self._set({})
+
+    def _set(self, due_ms: dict[str, int]) -> None:
+        self.due_ms, self.deadline_ms = due_ms, min(due_ms.values(), default=None)
 
     def activate(self, now_ms: int) -> None:
         """Each task is due one period from now."""
-        self.due_ms = {task.name: now_ms + task.period_ms for task in self._tasks}
+        self._set({task.name: now_ms + task.period_ms for task in self._tasks})
 
     def deactivate(self) -> None:
         """The next active controller has its own."""
-        self.due_ms = {}
+        self._set({})
 
     def take(self, now_ms: int) -> list[PeriodicTask]:
         """The tasks whose time has come."""
-        return [task for task in self._tasks
-                if task.name in self.due_ms and self.due_ms[task.name] <= now_ms]
+        if self.deadline_ms is None or now_ms < self.deadline_ms:
+            return []
+        return [task for task in self._tasks if self.due_ms[task.name] <= now_ms]
 
     def reschedule(self, task: PeriodicTask, immediate: bool, now_ms: int) -> None:
         """When a task that has run comes again."""
-        self.due_ms[task.name] = now_ms + (IMMEDIATE_MS if immediate else task.period_ms)
-
-    def next_deadline_ms(self) -> int | None:
-        """When the next task is due."""
-        return min(self.due_ms.values(), default=None)
+        due_ms = now_ms + (IMMEDIATE_MS if immediate else task.period_ms)
+        self.due_ms[task.name] = due_ms
+        self.deadline_ms = min(self.due_ms.values())

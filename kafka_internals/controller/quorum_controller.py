@@ -48,8 +48,6 @@ COMMIT_RULE = "what the quorum has committed"
 ANSWER_RULE = "the controller answers when its records are committed"
 
 
-NOBODY = NOTHING, {}, {}                # what is known of brokers by who is not active
-
 
 class RaftClient(Protocol):
     """The quorum's log, as its leader's state machine sees it; `log.log_end_offset` is its end."""
@@ -90,6 +88,7 @@ class QuorumController:
         self._stable = _Stable(-1, self.image, NOTHING)
         self._uncommitted: deque[_Stable] = deque()
         self._pending: deque[tuple[int, Request, ControllerResult]] = deque()
+        self._soft: dict[int, seen.SoftState] = {}      # of brokers, as it was told last
 
         def image() -> MetadataImage:
             return self.image
@@ -136,25 +135,24 @@ class QuorumController:
     # -- requests -----------------------------------------------------------------------------
     def handle(self, request: Request, now_ms: int) -> list:
         """Decide, append, fold; the answer comes with the commit, or at once where none is due."""
-        body, before = request.body, self._soft()
+        body, reads = request.body, request.reads()
         if not self.is_active:
             refused = NotControllerException("this node is not the active controller")
             return self._refuse(request, refused)
         if type(body) is BrokerHeartbeatRequest:         # whatever else it says: it is alive
             self.cluster.heartbeats.update_contact_time(body.broker_id, body.broker_epoch, now_ms)
         try:
-            result = self._decide(body, request.reads(), now_ms)
+            result = self._decide(body, reads, now_ms)
         except ApiException as error:
-            return self._soft_changes(before, CONTACT_RULE, request.reads()) \
-                + self._refuse(request, error)
-        effects = self._append(result.records, now_ms, request.reads())
+            return self._soft_changes(CONTACT_RULE, reads) + self._refuse(request, error)
+        effects = self._append(result.records, now_ms, reads) if result.records else []
         if result.shutting_down is not None:
             self.cluster.heartbeats.maybe_update_controlled_shutdown_offset(
                 result.shutting_down, self._next_write_offset - 1)
-        effects += self._soft_changes(before, CONTACT_RULE, request.reads())
+        effects += self._soft_changes(CONTACT_RULE, reads)
         waits_for = self._uncommitted[-1].last_offset if self._uncommitted else -1
         if waits_for < 0:
-            return effects + self._answer(request, result, ())
+            return effects + self._answer(request, result, reads + result.reads)
         self._pending.append((waits_for, request, result))
         return effects
 
@@ -169,9 +167,7 @@ class QuorumController:
                                             now_ms)
 
     def _answer(self, request: Request, result: ControllerResult, reads: tuple) -> list:
-        read = request.reads() + tuple(one for one in result.reads
-                                       if one not in request.reads()) + reads
-        return [Changed(request.id, "answer", None, str(result.response), ANSWER_RULE, read),
+        return [Changed(request.id, "answer", None, str(result.response), ANSWER_RULE, reads),
                 Reply(request, result.response)]
 
     def _refuse(self, request: Request, error: ApiException) -> list:
@@ -185,8 +181,6 @@ class QuorumController:
     # -- the log ------------------------------------------------------------------------------
     def _append(self, decided: list[Decided], now_ms: int, reads: tuple) -> list:
         """One batch: all of these records or none, folded at once."""
-        if not decided:
-            return []
         records, old = tuple([one.record for one in decided]), self._next_write_offset
         wrote = (self.name, "next_write_offset", old + len(records))
         last = self.raft.schedule_atomic_append(self.claim_epoch, records, now_ms, (wrote,))
@@ -224,7 +218,7 @@ class QuorumController:
                                COMMIT_RULE, reads))
         while self._pending and self._pending[0][0] <= batch.last_offset:
             _, request, result = self._pending.popleft()
-            effects += self._answer(request, result, reads)
+            effects += self._answer(request, result, request.reads() + result.reads + reads)
         return effects
 
     # -- who is active ------------------------------------------------------------------------
@@ -241,7 +235,7 @@ class QuorumController:
         effects = [Changed(self.name, "claim_epoch", -1, epoch, ACTIVE_RULE, reads),
                    Changed(self.name, "next_write_offset", -1, self._next_write_offset,
                            ACTIVE_RULE, reads)]
-        effects += self._soft_changes(NOBODY, ACTIVE_RULE, reads)
+        effects += self._soft_changes(ACTIVE_RULE, reads)
         if not self.image.features:
             effects += self._append(self._bootstrap_records(), now_ms, reads)
         return effects
@@ -258,8 +252,7 @@ class QuorumController:
 
     def _renounce(self, reads: tuple) -> list:
         """Back to what is committed: what was appended meanwhile may never be."""
-        old, epoch, offset, before = (self.image, self.claim_epoch, self._next_write_offset,
-                                      self._soft())
+        old, epoch, offset = self.image, self.claim_epoch, self._next_write_offset
         if self._uncommitted:
             self.image, self.cluster.registered_at = self._stable[1:]
         self._uncommitted.clear()
@@ -269,7 +262,7 @@ class QuorumController:
         effects = [Changed(self.name, "claim_epoch", epoch, -1, ACTIVE_RULE, reads),
                    Changed(self.name, "next_write_offset", offset, -1, ACTIVE_RULE, reads)]
         effects += seen.image_changes(self.name, old, self.image, None, ACTIVE_RULE, reads)
-        effects += self._soft_changes(before, ACTIVE_RULE, reads)
+        effects += self._soft_changes(ACTIVE_RULE, reads)
         while self._pending:
             _, request, _ = self._pending.popleft()
             effects += self._refuse(request, NotControllerException(
@@ -281,33 +274,34 @@ class QuorumController:
         """What is due."""
         effects: list = []
         for task in self.periodic.take(now_ms):
-            before, result = self._soft(), task.op(now_ms)
-            effects += self._append(result.records, now_ms, ())
-            why = result.records[-1] if result.records else Decided(None, task.name)
-            effects += self._soft_changes(before, why.rule, why.reads)
+            result = task.op(now_ms)
+            rule, reads = task.name, ()
+            if result.records:
+                effects += self._append(result.records, now_ms, ())
+                _, rule, reads, _ = result.records[-1]
+            effects += self._soft_changes(rule, reads)
             self.periodic.reschedule(task, bool(result.response), now_ms)
         return effects
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        return self.periodic.next_deadline_ms()
+        return self.periodic.deadline_ms
 
     # -- what can be seen ---------------------------------------------------------------------
-    def _soft(self) -> tuple[Mapping, Mapping, Mapping]:
-        """What only the active controller knows of brokers, as it is at this moment."""
-        heartbeats = self.cluster.heartbeats
-        if heartbeats is None:
-            return NOBODY
-        return self.image.brokers, dict(heartbeats.brokers), dict(heartbeats.contact_ms)
-
-    def _soft_changes(self, before: tuple, rule: str, reads: tuple) -> list:
-        """What became of it since that moment."""
-        if (after := self._soft()) == before:
+    def _soft_changes(self, rule: str, reads: tuple) -> list:
+        """What became of what only the active controller knows of brokers, since it was told."""
+        heartbeats, told, changes = self.cluster.heartbeats, self._soft, []
+        touched = set(told) if heartbeats is None else heartbeats.touched
+        if not touched:
             return []
-        old, new = seen.soft_states(*before), seen.soft_states(*after)
-        return [change for broker in sorted(old.keys() | new.keys())
-                for change in seen.diff(self.cluster.subject(broker), old.get(broker),
-                                        new.get(broker), rule, reads)]
+        for broker in sorted(touched):
+            old, new = told.pop(broker, None), seen.soft_state(broker, self.image.brokers,
+                                                               heartbeats)
+            if new is not None:
+                told[broker] = new
+            changes += seen.diff(self.cluster.subject(broker), old, new, rule, reads)
+        touched.clear()
+        return changes
 
     def snapshot(self) -> seen.QuorumControllerSnapshot:
         """Frozen; the same one until something changes."""
@@ -325,7 +319,7 @@ class QuorumController:
     def broker_snapshot(self, broker: int) -> seen.BrokerControlSnapshot | None:
         """One broker; None where it is not registered."""
         known = self.image.brokers.get(broker)
-        soft = seen.soft_states(*self._soft()).get(broker, seen.NO_SOFT_STATE)
+        soft = self._soft.get(broker, seen.NO_SOFT_STATE)
         if known is None:
             return None
         return seen.BrokerControlSnapshot(*known, *soft, self._broker_waits(broker, soft))

@@ -5,6 +5,7 @@ record changes is said by comparing two images where the record has touched them
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, Wait
@@ -56,22 +57,33 @@ PartitionControlSnapshot = NamedTuple("PartitionControlSnapshot", [
     *PartitionRegistration.__annotations__.items(), _WAITS])
 
 
-def soft_states(registered: Mapping[int, BrokerRegistration], heartbeats: Mapping[int, Any],
-                contact_ms: Mapping[tuple[int, int], int]) -> dict[int, SoftState]:
-    """By broker, from what is registered and what a BrokerHeartbeatManager has."""
-    def epoch(broker: int) -> int:
-        return registered[broker].epoch if broker in registered else -1
-
-    return {one.broker_id: SoftState(
-        one.state, contact_ms.get((one.broker_id, epoch(one.broker_id))), one.metadata_offset,
-        one.controlled_shutdown_offset) for one in heartbeats.values()}
+def soft_state(broker: int, registered: Mapping[int, BrokerRegistration],
+               heartbeats: Any) -> SoftState | None:
+    """From what is registered, and a BrokerHeartbeatManager (None for a standby)."""
+    if heartbeats is None or (one := heartbeats.brokers.get(broker)) is None:
+        return None
+    epoch = registered[broker].epoch if broker in registered else -1
+    return SoftState(one.state, heartbeats.contact_ms.get((broker, epoch)), one.metadata_offset,
+                     one.controlled_shutdown_offset)
 
 
 def diff(subject: str, old: Any, new: Any, rule: str, reads: tuple) -> list[Changed]:
     """One Changed for each field that differs; None has only fields of None."""
-    return [Changed(subject, name, getattr(old, name, None), getattr(new, name, None), rule, reads)
-            for name in (old or new)._fields
-            if getattr(old, name, None) != getattr(new, name, None)] if old or new else []
+    if old == new:
+        return []
+    fields = zip((old or new)._fields, old or repeat(None), new or repeat(None))
+    return [Changed(subject, name, was, now, rule, reads)
+            for name, was, now in fields if was != now]
+
+
+def topic_pairs(image: MetadataImage, topics: Iterable[str]) -> tuple:
+    """(("orders", topic id), ...)."""
+    return tuple((one, image.topics[one].topic_id) for one in topics if one in image.topics)
+
+
+def feature_pairs(image: MetadataImage, features: Iterable[str]) -> tuple:
+    """(("metadata.version", level), ...)."""
+    return tuple((one, image.features[one]) for one in features if one in image.features)
 
 
 def config_pairs(image: MetadataImage, resources: Iterable[tuple]) -> tuple:
@@ -88,14 +100,6 @@ def quota_pairs(image: MetadataImage, entities: Iterable[tuple]) -> tuple:
                  for key, bound in image.client_quotas.get(entity, NOTHING).items())
 
 
-def _pairs_changed(name: str, field: str, old: Iterable, new: Iterable, why: tuple) -> list:
-    if old == new:
-        return []
-    before, after = dict(old), dict(new)
-    return [Changed(name, f"{field}.{key}", before.get(key), after.get(key), *why)
-            for key in {**before, **after} if before.get(key) != after.get(key)]
-
-
 def image_changes(name: str, old: MetadataImage, new: MetadataImage,
                   delta: MetadataDelta | None, rule: str, reads: tuple) -> list[Changed]:
     """How two images of one controller differ, where a delta has touched them, or anywhere."""
@@ -107,17 +111,14 @@ def image_changes(name: str, old: MetadataImage, new: MetadataImage,
     for partition in touched.changed_partitions:
         changes += diff(f"{partition}@{name}", old.partition(partition),
                         new.partition(partition), *why)
-    topics = touched.changed_topics
-    changes += _pairs_changed(name, "topics", *(
-        [(one, image.topics[one].topic_id) for one in topics if one in image.topics]
-        for image in (old, new)), why)
-    changes += _pairs_changed(name, "configs", config_pairs(old, touched.changed_configs),
-                              config_pairs(new, touched.changed_configs), why)
-    changes += _pairs_changed(name, "quotas", quota_pairs(old, touched.changed_quotas),
-                              quota_pairs(new, touched.changed_quotas), why)
-    changes += _pairs_changed(name, "features", *(
-        [(one, image.features[one]) for one in touched.changed_features if one in image.features]
-        for image in (old, new)), why)
+    for field, keys, pairs in (("topics", touched.changed_topics, topic_pairs),
+                               ("configs", touched.changed_configs, config_pairs),
+                               ("quotas", touched.changed_quotas, quota_pairs),
+                               ("features", touched.changed_features, feature_pairs)):
+        if keys:
+            before, after = dict(pairs(old, keys)), dict(pairs(new, keys))
+            changes += [Changed(name, f"{field}.{key}", before.get(key), after.get(key), *why)
+                        for key in {**before, **after} if before.get(key) != after.get(key)]
     if old.next_producer_id != new.next_producer_id:
         changes.append(Changed(name, "next_producer_id", old.next_producer_id,
                                new.next_producer_id, *why))

@@ -38,6 +38,7 @@ from kafka_internals.messages.unregister_broker import UnregisterBrokerRequest
 
 MAX_ELECTIONS_PER_IMBALANCE = 1_000
 UNFENCE = -1                             # of `fenced`: BrokerRegistrationFencingChange.UNFENCE
+NOBODY_STALE = ControllerResult([], False)
 
 # fmt: off
 ALTER_RULE    = "AlterPartition: the leader asks for this ISR (KIP-497)"
@@ -85,7 +86,8 @@ class ReplicationControlManager:
 
     def has_leaderships(self, broker: int) -> bool:
         """True where a broker leads something."""
-        return any(one.leader == broker for _, one in self._partitions())
+        return broker in [one.leader for topic in self._image().topics.values()
+                          for one in topic.partitions]
 
     def subject(self, partition: TopicPartition) -> str:
         """The subject of a partition as this controller knows it: "orders-0@controller-100"."""
@@ -209,8 +211,9 @@ class ReplicationControlManager:
         self._cluster.check_broker_epoch(broker, epoch)
         heartbeats, records = self._cluster.heartbeats, []
         moved = heartbeats.calculate_next_broker_state(request, registered_at,
-                                                       self.has_leaderships(broker))
-        reads += self._reads_of(moved, broker)
+                                                       lambda: self.has_leaderships(broker))
+        beside = self._reads_of(moved, broker)
+        reads += beside
         fenced = moved.next in (states.FENCED, states.SHUTDOWN_NOW)
         if moved.current != moved.next:
             if fenced:
@@ -227,7 +230,7 @@ class ReplicationControlManager:
         answer = request.response(request.current_metadata_offset >= registered_at, fenced,
                                   moved.next == states.SHUTDOWN_NOW)
         waits = moved.next == states.CONTROLLED_SHUTDOWN
-        return ControllerResult(records, answer, reads, broker if waits else None)
+        return ControllerResult(records, answer, beside, broker if waits else None)
 
     def _reads_of(self, moved: states.BrokerControlStates, broker: int) -> tuple:
         """What decides beside the heartbeat: a broker may go when the others know its leaders."""
@@ -242,7 +245,7 @@ class ReplicationControlManager:
         heartbeats, records = self._cluster.heartbeats, []
         process = heartbeats.maybe_remove_expired(now_ms)
         if process is None:
-            return ControllerResult([], False)
+            return NOBODY_STALE
         broker, epoch = process
         known = self._cluster.registration(broker)
         if known is None:

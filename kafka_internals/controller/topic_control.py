@@ -51,7 +51,7 @@ UUID_BYTES = 16
 def random_uuid(draw: Callable[[int], int]) -> str:
     """Uuid.randomUuid: 122 drawn bits; never a reserved id, and none that looks like an option."""
     while True:
-        drawn = bytearray(draw(256) for _ in range(UUID_BYTES))
+        drawn = bytearray([draw(256) for _ in range(UUID_BYTES)])
         drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80      # version 4
         text = urlsafe_b64encode(drawn).decode("ascii").rstrip("=")
         reserved = ZERO_UUID, LOST, MIGRATING                # LOST is the metadata topic's, too

@@ -19,6 +19,7 @@ from kafka_internals.cluster.replication_judges import (
 )
 from kafka_internals.common import TopicPartition, replica_name
 from kafka_internals.errors import TimeoutException
+from kafka_internals.sim.collector import no_collector
 from kafka_internals.sim.invariants import InvariantViolated, Trial
 from kafka_internals.sim.world import World
 
@@ -192,6 +193,7 @@ class _Play:
         self.cluster.run(ms=ms)
 
 
+@no_collector()
 def play(steps: tuple[Step, ...], unsafe: dict[str, Any] | None = None, *,
          has_elr: bool = False, min_isr: int = 1, more: tuple = ()) -> Played:
     """Play a schedule under judges, and `more` of them, up to the first violation."""

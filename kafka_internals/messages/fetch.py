@@ -93,7 +93,8 @@ class FetchRequest(NamedTuple):
 
     def __str__(self) -> str:
         said = [f"{p.partition} at {p.fetch_offset}" for p in self.partitions]
-        said += [f"no more {name}" for name in self.forgotten]
+        if self.forgotten:
+            said += [f"no more {name}" for name in self.forgotten]
         return "fetch " + (", ".join(said) or "as before")
 
 

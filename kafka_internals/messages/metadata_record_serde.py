@@ -8,7 +8,6 @@ the lowest that can hold what it says, so that older brokers understand a fencin
 
 from typing import Any, NamedTuple
 
-from kafka_internals.byte_utils import unsigned_varint
 from kafka_internals.errors import KafkaException, UnsupportedVersionException
 from kafka_internals.messages import metadata_records as records
 from kafka_internals.messages.schema import (
@@ -196,8 +195,8 @@ def encode(record: Any, version: int | None = None) -> bytes:
     if not 0 <= version <= kind.highest_version:
         raise UnsupportedVersionException(f"{type(record).__name__} has the versions 0 to "
                                           f"{kind.highest_version}; got {version}")
-    return b"".join([unsigned_varint(one) for one in (FRAME_VERSION, kind.key, version)]) + \
-        kind.schema.write(record, version)
+    frame = bytes((FRAME_VERSION, kind.key, version))         # varints of one byte each
+    return frame + kind.schema.write(record, version)
 
 
 def decode(value: bytes | None) -> Any:

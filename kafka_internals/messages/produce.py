@@ -106,8 +106,8 @@ class ProduceRequest(NamedTuple):
         return sum([data.records.size for data in self.partitions])
 
     def __str__(self) -> str:
-        what = ", ".join(f"{data.records.header.records_count} for {data.partition}"
-                         for data in self.partitions)
+        what = ", ".join([f"{data.records.header.records_count} for {data.partition}"
+                          for data in self.partitions])
         return f"produce {what}, acks={'all' if self.acks == ALL_ISR_ACKS else self.acks}"
 
 
@@ -118,7 +118,7 @@ class ProduceResponse(NamedTuple):
     throttle_time_ms: int = 0
 
     def __str__(self) -> str:
-        return ", ".join(
+        return ", ".join([
             f"{result.partition} offset {result.base_offset}" if result.error == "NONE"
-            else f"{result.partition} {result.error}" for result in self.partitions) \
+            else f"{result.partition} {result.error}" for result in self.partitions]) \
             + throttled(self.throttle_time_ms)

@@ -7,7 +7,7 @@ not know it passes over it.
 """
 
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple, Protocol
@@ -23,26 +23,30 @@ FIXED = {"?": "boolean", "b": "int8", "h": "int16", "H": "uint16", "i": "int32",
 class Readable:
     """Bytes that are read from the front. IndexError or ValueError where they end too early."""
 
-    __slots__ = ("buffer", "position")
+    __slots__ = ("buffer", "size", "position")
 
     def __init__(self, buffer: bytes) -> None:
-        self.buffer, self.position = buffer, 0
+        self.buffer, self.size, self.position = buffer, len(buffer), 0
 
     @property
     def remaining(self) -> int:
         """How many bytes are left."""
-        return len(self.buffer) - self.position
+        return self.size - self.position
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes."""
-        if size > self.remaining:
-            raise ValueError(f"{size} bytes are declared at byte {self.position}, but "
+        start, end = self.position, self.position + size
+        if end > self.size:
+            raise ValueError(f"{size} bytes are declared at byte {start}, but "
                              f"{self.remaining} remain")
-        self.position += size
-        return self.buffer[self.position - size:self.position]
+        self.position = end
+        return self.buffer[start:end]
 
     def unsigned_varint(self) -> int:
         """The next length, tag, count or version."""
+        if (number := self.buffer[self.position]) < 0x80:       # one byte: nearly all of them
+            self.position += 1
+            return number
         number, self.position = read_unsigned_varint(self.buffer, self.position)
         return number
 
@@ -95,11 +99,10 @@ class UuidType(NamedTuple):
         return urlsafe_b64encode(source.take(16)).decode().rstrip("=")
 
 
-def _size(source: Readable, nullable: bool) -> int | None:
-    size = source.unsigned_varint() - 1
-    if size < 0 and not nullable:
+def _null(source: Readable, nullable: bool) -> None:
+    """What a length of 0 says."""
+    if not nullable:
         raise ValueError(f"nothing (null) stands at byte {source.position - 1}, where it may not")
-    return None if size < 0 else size
 
 
 class CompactString(NamedTuple):
@@ -121,9 +124,8 @@ class CompactString(NamedTuple):
 
     def read(self, source: Readable, version: int) -> str | None:
         """The text; what is no UTF-8 is replaced, as in Java."""
-        size = _size(source, self.nullable)
-        if size is None:
-            return None
+        if (size := source.unsigned_varint() - 1) < 0:
+            return _null(source, self.nullable)
         if size > LONGEST_STRING:
             raise ValueError(f"a text of {size} bytes is declared; {LONGEST_STRING} is the most")
         return source.take(size).decode("utf-8", "replace")
@@ -146,10 +148,9 @@ class CompactArray(NamedTuple):
 
     def read(self, source: Readable, version: int) -> tuple | None:
         """The values; a count above the bytes that remain is refused at once."""
-        size = _size(source, self.nullable)
-        if size is None:
-            return None
-        if size > source.remaining:
+        if (size := source.unsigned_varint() - 1) < 0:
+            return _null(source, self.nullable)
+        if size > source.size - source.position:
             raise ValueError(f"{size} values are declared, but {source.remaining} bytes remain")
         return tuple([self.of.read(source, version) for _ in range(size)])
 
@@ -163,57 +164,52 @@ class BoundField(NamedTuple):
     tag: int | None = None
 
 
-class Schema(NamedTuple):
+class Schema:
     """All fields of a message in the order of its bytes; itself the type of a nested one.
 
     `make` is the NamedTuple that it becomes, whose defaults are the schema's.
     """
 
-    make: Callable[..., Any]
-    fields: tuple[BoundField, ...] = ()
-
-    def _default(self, field: BoundField) -> Any:
-        return self.make._field_defaults.get(field.name)
-
-    def _said(self, message: Any, version: int) -> Iterator[tuple[BoundField, bytes]]:
-        """The fields that this version has, and that have to be there."""
-        for field in self.fields:
-            value = getattr(message, field.name)
-            is_default = value == self._default(field)
-            if field.since <= version:
-                if field.tag is None or not is_default:
-                    try:
-                        yield field, field.type.write(value, version)
-                    except ValueError as error:
-                        raise ValueError(f"{field.name} of {self.make.__name__}: {error}"
-                                         ) from error
-            elif not is_default:
-                raise UnsupportedVersionException(
-                    f"Attempted to write a non-default {field.name} at version {version} of "
-                    f"{self.make.__name__}: {value!r}; version {field.since} is the first with it")
+    def __init__(self, make: Callable[..., Any], fields: tuple[BoundField, ...] = ()) -> None:
+        self.make, self.fields = make, fields
+        self._defaults = [(make._fields.index(field.name), field,
+                           make._field_defaults.get(field.name)) for field in fields]
+        self._plain = [field for field in fields if field.tag is None]
+        self._tagged = {field.tag: field for field in fields if field.tag is not None}
 
     def write(self, value: Any, version: int) -> bytes:
         """The whole message. Errors: ValueError with the field, UnsupportedVersionException."""
-        plain, tagged = [], []
-        for field, data in self._said(value, version):
-            if field.tag is None:
-                plain.append(data)
-            else:
-                tagged.append((field.tag, data))
-        return b"".join(plain) + unsigned_varint(len(tagged)) + b"".join([
-            unsigned_varint(tag) + unsigned_varint(len(data)) + data
-            for tag, data in sorted(tagged)])
+        said, tagged = b"", []
+        for at, field, default in self._defaults:
+            one = value[at]
+            if field.since > version:
+                if one != default:
+                    raise UnsupportedVersionException(
+                        f"Attempted to write a non-default {field.name} at version {version} of "
+                        f"{self.make.__name__}: {one!r}; version {field.since} is the first with "
+                        f"it")
+            elif field.tag is None or one != default:
+                try:
+                    data = field.type.write(one, version)
+                except ValueError as error:
+                    raise ValueError(f"{field.name} of {self.make.__name__}: {error}") from error
+                if field.tag is None:
+                    said += data
+                else:
+                    tagged.append((field.tag, data))
+        said += unsigned_varint(len(tagged))
+        for tag, data in sorted(tagged):
+            said += unsigned_varint(tag) + unsigned_varint(len(data)) + data
+        return said
 
     def read(self, source: Readable, version: int) -> Any:
         """The whole message; tags of the future are passed over."""
-        found = {field.name: field.type.read(source, version) for field in self.fields
-                 if field.tag is None and field.since <= version}
-        tags = {field.tag: field for field in self.fields
-                if field.tag is not None and field.since <= version}
+        found = {field.name: field.type.read(source, version) for field in self._plain
+                 if field.since <= version}
         for _ in range(source.unsigned_varint()):
             tag, size = source.unsigned_varint(), source.unsigned_varint()
-            end = source.position + size
-            if field := tags.get(tag):
+            end, field = source.position + size, self._tagged.get(tag)
+            if field is not None and field.since <= version:
                 found[field.name] = field.type.read(source, version)
             else:
                 source.take(size)
@@ -224,8 +220,8 @@ class Schema(NamedTuple):
 
     def least_version(self, message: Any) -> int:
         """The lowest version that can hold what this message says."""
-        return max([field.since for field in self.fields
-                    if getattr(message, field.name) != self._default(field)], default=0)
+        return max([field.since for at, field, default in self._defaults
+                    if message[at] != default], default=0)
 
 
 BOOLEAN, INT8, INT16, UINT16, INT32, INT64, FLOAT64 = (

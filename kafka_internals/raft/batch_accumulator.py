@@ -14,10 +14,16 @@ from kafka_internals.errors import (
     RecordBatchTooLargeException,
 )
 from kafka_internals.messages.kraft_control_records import control_record
-from kafka_internals.messages.metadata_record_serde import encode as encode_record
+from kafka_internals.messages.metadata_record_serde import encode as encode_value
 from kafka_internals.raft.raft_log import MAX_BATCH_SIZE_BYTES
-from kafka_internals.record import size_in_bytes
-from kafka_internals.record_batch import CONTROL, RECORD_BATCH_OVERHEAD, RecordBatch, encode
+from kafka_internals.record import encode_record
+from kafka_internals.record_batch import (
+    CONTROL,
+    RECORD_BATCH_OVERHEAD,
+    RecordBatch,
+    assemble,
+    encode,
+)
 
 
 class NotLeaderException(KafkaException):
@@ -25,11 +31,11 @@ class NotLeaderException(KafkaException):
 
 
 class _Open(NamedTuple):
-    """The batch that is being filled."""
+    """The batch that is being filled; its records are encoded already."""
 
     base_offset: int
     timestamp: int
-    values: list[bytes]
+    records: list[bytes]
     size_bytes: int
 
 
@@ -51,17 +57,17 @@ class BatchAccumulator:
         Errors: NotLeaderException for an epoch that is over, IllegalArgumentException for one that
         has not begun or for no records, RecordBatchTooLargeException for more than a batch holds.
         """
-        values = [encode_record(one) for one in records]
+        values = [encode_value(one) for one in records]
         self._ensure_appendable(epoch, values)
-        if self._open is not None and self._size_with(values) > self._max_batch_bytes:
+        filled = self._filled(values, now_ms)
+        if self._open is not None and filled.size_bytes > self._max_batch_bytes:
             self._complete()
-        size = self._size_with(values)
-        if size > self._max_batch_bytes:
+            filled = self._filled(values, now_ms)
+        if filled.size_bytes > self._max_batch_bytes:
             raise RecordBatchTooLargeException(
-                f"The total record(s) size of {size} exceeds the maximum allowed batch size of "
-                f"{self._max_batch_bytes}")
-        opened = self._open or _Open(self.next_offset, now_ms, [], 0)
-        self._open = opened._replace(values=opened.values + values, size_bytes=size)
+                f"The total record(s) size of {filled.size_bytes} exceeds the maximum allowed "
+                f"batch size of {self._max_batch_bytes}")
+        self._open = filled
         self.next_offset += len(values)
         self.reads += reads
         if self.drain_at_ms is None:
@@ -78,28 +84,28 @@ class BatchAccumulator:
         if not values:
             raise IllegalArgumentException("an append holds one record at least; none was given")
 
-    def _size_with(self, values: list[bytes]) -> int:
-        first = 0 if self._open is None else len(self._open.values)
-        size = RECORD_BATCH_OVERHEAD if self._open is None else self._open.size_bytes
-        return size + sum([size_in_bytes(0, delta, None, value)
-                           for delta, value in enumerate(values, first)])
+    def _filled(self, values: list[bytes], now_ms: int) -> _Open:
+        """The batch that is open, or a new one, with these behind its records."""
+        opened = self._open or _Open(self.next_offset, now_ms, [], RECORD_BATCH_OVERHEAD)
+        added = [encode_record(0, delta, None, value, ())
+                 for delta, value in enumerate(values, len(opened.records))]
+        return _Open(opened.base_offset, opened.timestamp, opened.records + added,
+                     opened.size_bytes + sum(map(len, added)))
 
     def _complete(self) -> None:
         if (opened := self._open) is not None:
             self._open = None
-            self._add([(opened.timestamp, None, value, ()) for value in opened.values],
-                      opened.base_offset, 0)
-
-    def _add(self, records: list[tuple], base_offset: int, attributes: int) -> None:
-        self._completed.append(RecordBatch(encode(
-            records, base_offset=base_offset, partition_leader_epoch=self.epoch,
-            attributes=attributes)))
+            self._completed.append(RecordBatch(assemble(
+                opened.records, opened.timestamp, opened.timestamp,
+                base_offset=opened.base_offset, partition_leader_epoch=self.epoch)))
 
     def append_control_messages(self, messages: Iterable[Any], now_ms: int) -> int:
         """Take control records as a batch of their own, which waits for nothing."""
         self._complete()
         records = [(now_ms, *control_record(one), ()) for one in messages]
-        self._add(records, self.next_offset, CONTROL)
+        self._completed.append(RecordBatch(encode(
+            records, base_offset=self.next_offset, partition_leader_epoch=self.epoch,
+            attributes=CONTROL)))
         self.next_offset += len(records)
         self.drain_at_ms = now_ms
         return self.next_offset - 1

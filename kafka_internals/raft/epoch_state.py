@@ -14,7 +14,7 @@ from kafka_internals.raft.file_quorum_state_store import ElectionState
 class EpochState:
     """What all states have. `high_watermark` is None where it is not known."""
 
-    name = ""
+    name, leads = "", False
     leader_id = NO_NODE
     high_watermark: int | None = None
 
@@ -83,7 +83,7 @@ class FollowerState(EpochState):
 class LeaderState(EpochState):
     """The one that appends, from `epoch_start_offset` on."""
 
-    name = "LEADER"
+    name, leads = "LEADER", True
 
     def __init__(self, epoch: int, node: int, epoch_start_offset: int,
                  accumulator: BatchAccumulator) -> None:

@@ -18,7 +18,6 @@ from kafka_internals.messages.fetch import (
     LeaderIdAndEpoch,
     PartitionData,
 )
-from kafka_internals.raft.epoch_state import LeaderState
 from kafka_internals.raft.raft_log import CLUSTER_METADATA, diverging
 
 FETCH_RULE = "a fetch at offset n says: I have everything below n"
@@ -38,18 +37,11 @@ class FetchHandler:
 
     def __init__(self, client: Any) -> None:
         self._client, self._log, self._quorum = client, client.log, client.quorum
+        self._who = (client.subject, "state"), (client.subject, "leader_epoch")
+        self._ends = (client.subject, "log_end_offset"), (client.subject, "high_watermark")
         self._parked: list[_Parked] = []
-
-    @property
-    def leader(self) -> LeaderState | None:
-        """The state of a node that leads."""
-        state = self._quorum.state
-        return state if isinstance(state, LeaderState) else None
-
-    @property
-    def parked(self) -> tuple[str, ...]:
-        """The fetches that wait, by id."""
-        return tuple(one.request.id for one in self._parked)
+        self.parked: tuple[str, ...] = ()                # the fetches that wait, by id
+        self.deadline_ms: int | None = None              # when the first has waited long enough
 
     def handle(self, request: Request, now_ms: int) -> list:
         """Answer, or let it wait."""
@@ -58,54 +50,58 @@ class FetchHandler:
                 error="INVALID_REQUEST"), ())
         asked, data, effects = request.body.partitions[0], self._data(request.body), []
         if data.error == "NONE" and data.diverging_epoch is None:
-            effects += self._note_progress(request, asked.fetch_offset)
+            effects = self._note_progress(request, asked.fetch_offset)
         if data.error != "NONE" or data.records or data.diverging_epoch \
                 or not request.body.max_wait_ms or asked.high_watermark < data.high_watermark:
-            return effects + self._answer(request, data)
-        old = self.parked
-        self._parked.append(_Parked(request, now_ms + request.body.max_wait_ms))
-        return [*effects, Changed(self._client.subject, "parked", old, self.parked, PARK_RULE,
-                                  request.reads())]
+            return effects + self._answer(request, request.body.response((data,)))
+        parked = _Parked(request, now_ms + request.body.max_wait_ms)
+        return [*effects, self._park([*self._parked, parked], request.reads())]
+
+    def _park(self, parked: list[_Parked], reads: tuple) -> Changed:
+        """These wait from now on, and nobody else."""
+        old, self._parked = self.parked, parked
+        self.parked = tuple([request.id for request, _ in parked])
+        self.deadline_ms = min([deadline_ms for _, deadline_ms in parked]) if parked else None
+        return Changed(self._client.subject, "parked", old, self.parked, PARK_RULE, reads)
 
     def _error(self, body: FetchRequest, asked: FetchPartition) -> str:
         """In Kafka's order."""
-        if min(body.max_wait_ms, asked.fetch_offset, asked.last_fetched_epoch) < 0 or \
-                asked.last_fetched_epoch > asked.current_leader_epoch:
+        if body.max_wait_ms < 0 or asked.fetch_offset < 0 or \
+                not 0 <= asked.last_fetched_epoch <= asked.current_leader_epoch:
             return "INVALID_REQUEST"
-        if asked.current_leader_epoch != self._quorum.epoch:
-            return "FENCED_LEADER_EPOCH" if asked.current_leader_epoch < self._quorum.epoch \
+        if asked.current_leader_epoch != (epoch := self._quorum.state.epoch):
+            return "FENCED_LEADER_EPOCH" if asked.current_leader_epoch < epoch \
                 else "UNKNOWN_LEADER_EPOCH"
-        return "NOT_LEADER_OR_FOLLOWER" if self.leader is None else "NONE"
+        return "NOT_LEADER_OR_FOLLOWER" if not self._quorum.state.leads else "NONE"
 
     def _data(self, body: FetchRequest) -> PartitionData:
-        asked, state = body.partitions[0], self._quorum.state
-        data = PartitionData(asked.partition, self._error(body, asked), log_start_offset=0,
-                             current_leader=LeaderIdAndEpoch(state.leader_id, state.epoch))
-        if data.error != "NONE":
-            return data
+        asked, state, log = body.partitions[0], self._quorum.state, self._log
+        leader = LeaderIdAndEpoch(state.leader_id, state.epoch)
+        if (error := self._error(body, asked)) != "NONE":
+            return PartitionData(asked.partition, error, -1, 0, current_leader=leader)
         mark = -1 if state.high_watermark is None else state.high_watermark
-        if part := diverging(self._log, asked.fetch_offset, asked.last_fetched_epoch):
-            return data._replace(high_watermark=mark,
+        if part := diverging(log, asked.fetch_offset, asked.last_fetched_epoch):
+            return PartitionData(asked.partition, "NONE", mark, 0, current_leader=leader,
                                  diverging_epoch=EpochEndOffset(part.epoch, part.offset))
-        records = self._log.read(asked.fetch_offset, body.max_bytes, self._log.log_end_offset)
-        return data._replace(high_watermark=mark, records=records.records)
+        end = log.log_end_offset
+        records = b"" if asked.fetch_offset == end else \
+            log.read(asked.fetch_offset, body.max_bytes, end).records
+        return PartitionData(asked.partition, "NONE", mark, 0, records, current_leader=leader)
 
     def _note_progress(self, request: Request, offset: int) -> list:
-        remote, node = self.leader.remote_log_end_offset, request.body.replica_id
+        remote, node = self._quorum.state.remote_log_end_offset, request.body.replica_id
         if node < 0 or (old := remote.get(node)) == offset:
             return []
         remote[node] = offset
         return [Changed(self._client.subject, f"remote_log_end_offset.{node}", old, offset,
                         FETCH_RULE, request.reads())]
 
-    def _answer(self, request: Request, data: PartitionData) -> list:
-        ends = ("log_end_offset", "high_watermark") if data.error == "NONE" else ()
-        return self._reply(request, request.body.response((data,)), ends)
+    def _answer(self, request: Request, body: FetchResponse) -> list:
+        return self._reply(request, body, self._ends if body.partitions[0].error == "NONE" else ())
 
-    def _reply(self, request: Request, body: FetchResponse, ends: tuple[str, ...]) -> list:
-        reads = tuple((self._client.subject, name) for name in ("state", "leader_epoch", *ends))
+    def _reply(self, request: Request, body: FetchResponse, ends: tuple) -> list:
         return [Changed(request.id, "answer", None, str(body), ANSWER_RULE,
-                        request.reads() + reads), Reply(request, body)]
+                        request.reads() + self._who + ends), Reply(request, body)]
 
     # -- waiting ------------------------------------------------------------------------------
     def complete(self, now_ms: int) -> list:
@@ -119,17 +115,14 @@ class FetchHandler:
     def _end(self, ended: list[_Parked], reads: tuple, now_ms: int) -> list:
         if not ended:
             return []
-        old = self.parked
-        self._parked = [one for one in self._parked if one not in ended]
-        self._client.snapshot_changed()
-        effects = [Changed(self._client.subject, "parked", old, self.parked, PARK_RULE, reads)]
-        for one in ended:
-            effects += self._answer(one.request, self._data(one.request.body))
+        effects: list = [self._park([one for one in self._parked if one not in ended], reads)]
+        answers: dict[tuple, FetchResponse] = {}         # who asks the same is told the same
+        for request, _ in ended:
+            asked = request.body.partitions, request.body.max_bytes
+            if asked not in answers:
+                answers[asked] = request.body.response((self._data(request.body),))
+            effects += self._answer(request, answers[asked])
         return effects
-
-    def next_deadline_ms(self) -> int | None:
-        """When the next one has waited long enough."""
-        return min([one.deadline_ms for one in self._parked]) if self._parked else None
 
     def waits(self) -> tuple[Wait, ...]:
         """Those who wait do so for the next record."""

@@ -7,7 +7,7 @@ that the leader sees where the two logs part (KIP-595), and the high watermark i
 hears of a higher one at once (KIP-1166).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kafka_internals.common import START_MS, Changed, Wait, replica_name
@@ -25,13 +25,19 @@ from kafka_internals.raft.fetch_handler import FetchHandler
 from kafka_internals.raft.file_quorum_state_store import decode_election_state
 from kafka_internals.raft.metadata_fetcher import MetadataFetcher
 from kafka_internals.raft.quorum_state import QuorumState
-from kafka_internals.raft.raft_client import LeaderAndEpoch, Listener, read_batches
+from kafka_internals.raft.raft_client import (
+    LeaderAndEpoch,
+    Listener,
+    read_batch,
+    stored_batches,
+)
 from kafka_internals.raft.raft_log import (
     CLUSTER_METADATA,
     MAX_BATCH_SIZE_BYTES,
     RaftLog,
     end_offset_and_epoch,
 )
+from kafka_internals.record_batch import RecordBatch
 
 APPEND_RULE = "the leader appends what its state machine has decided"
 HW_RULE = "committed is what a majority of the voters has flushed, and the own epoch begins before"
@@ -86,16 +92,12 @@ class KafkaRaftClient:
         self.fetches = FetchHandler(self)
         self.fetcher = None if voters else MetadataFetcher(self, config, bootstrap,
                                                            next_correlation_id)
-        self.snapshot_changed()
-
-    def snapshot_changed(self) -> None:
-        """The next snapshot is another one."""
-        self._snapshot: RaftSnapshot | None = None
+        self._snapshot: RaftSnapshot | None = None              # made when it is asked for
 
     # -- life ---------------------------------------------------------------------------------
     def start(self, now_ms: int) -> list:
         """Begin with what is on disk. The only voter leads at once, an observer begins to fetch."""
-        self.snapshot_changed()
+        self._snapshot = None
         effects = self.quorum.initialize(self._stored, end_offset_and_epoch(self.log))
         effects.append(Changed(self.subject, "log_end_offset", None, self.log.log_end_offset,
                                "the log is what its files hold"))
@@ -129,55 +131,65 @@ class KafkaRaftClient:
         `epoch`: in which the caller believes it leads. `reads`: why, for "why?". Errors:
         NotLeaderException, and those of BatchAccumulator and MetadataRecordSerde.
         """
-        if (leader := self.fetches.leader) is None:
+        state = self.quorum.state
+        if not state.leads:
             raise NotLeaderException(f"Append failed because the replica is not the current leader"
-                                     f": node {self.node} is {self.quorum.state.name}")
-        return leader.accumulator.append(epoch, records, START_MS + now_ms, reads)
+                                     f": node {self.node} is {state.name}")
+        return state.accumulator.append(epoch, records, START_MS + now_ms, reads)
 
     def _write(self, now_ms: int) -> list:
         """What was appended is written and flushed; only then it counts."""
-        leader, old = self.fetches.leader, self.log.log_end_offset
+        leader, old = self.quorum.state, self.log.log_end_offset
         reads = (*leader.accumulator.reads, (self.subject, "state"))
-        for batch in leader.accumulator.drain():
+        drained = leader.accumulator.drain()
+        for batch in drained:
             self.log.append_as_follower([batch], leader.epoch, START_MS + now_ms)
         self.log.flush()
-        self.snapshot_changed()
         end = self.log.log_end_offset
         effects = [Changed(self.subject, "log_end_offset", old, end, APPEND_RULE, reads)]
         if (mark := leader.next_high_watermark(end)) is not None:
             effects += self.committed(mark, HW_RULE, ((self.subject, "log_end_offset", mark),),
-                                      now_ms)
+                                      now_ms, drained)
         return effects + self.fetches.complete(now_ms)
 
     # -- committing ---------------------------------------------------------------------------
-    def committed(self, high_watermark: int, rule: str, reads: tuple, now_ms: int) -> list:
-        """The log is committed up to here: tell the listener."""
+    def committed(self, high_watermark: int, rule: str, reads: tuple, now_ms: int,
+                  appended: Sequence[RecordBatch] = ()) -> list:
+        """The log is committed up to here: tell the listener. What was just `appended` is at hand.
+        """
         state = self.quorum.state
         old, state.high_watermark = state.high_watermark, high_watermark
         self.log.update_high_watermark(high_watermark)
-        self.snapshot_changed()
         effects = [Changed(self.subject, "high_watermark", old, high_watermark, rule, reads)]
         known = ((self.subject, "high_watermark", high_watermark),)
         while self._next_offset < high_watermark:
-            found = self.log.read(self._next_offset, MAX_BATCH_SIZE_BYTES, high_watermark)
-            for batch in read_batches(found.records):
+            for batch in map(read_batch, self._untold(high_watermark, appended)):
                 self._next_offset = batch.last_offset + 1
                 effects += self._listener.handle_commit(batch, known, now_ms)
         return effects + self.fire_leader_change(known, now_ms)
 
+    def _untold(self, high_watermark: int,
+                appended: Sequence[RecordBatch]) -> Sequence[RecordBatch]:
+        """Committed batches of which the listener has not heard, as many as come at once."""
+        if appended and appended[0].base_offset == self._next_offset \
+                and appended[-1].last_offset < high_watermark:
+            return appended
+        return stored_batches(self.log.read(self._next_offset, MAX_BATCH_SIZE_BYTES,
+                                            high_watermark).records)
+
     def fire_leader_change(self, reads: tuple, now_ms: int) -> list:
         """Tell the listener who leads. It hears of its own leadership with the first record that is
         committed in it, and so after all that was committed before."""
-        leads = LeaderAndEpoch(self.quorum.state.leader_id, self.quorum.epoch)
-        if leads == self._told:
+        state = self.quorum.state
+        if (state.leader_id, state.epoch) == self._told:
             return []
-        self._told = leads
-        return self._listener.handle_leader_change(leads, reads, now_ms)
+        self._told = LeaderAndEpoch(state.leader_id, state.epoch)
+        return self._listener.handle_leader_change(self._told, reads, now_ms)
 
     # -- a core -------------------------------------------------------------------------------
     def handle(self, message: Request | Response, now_ms: int) -> list:
         """A fetch that somebody asks for, or the answer to an own one."""
-        self.snapshot_changed()
+        self._snapshot = None
         if isinstance(message, Response):
             return [] if self.fetcher is None else self.fetcher.handle(message, now_ms)
         return self.fetches.handle(message, now_ms)
@@ -188,19 +200,24 @@ class KafkaRaftClient:
 
     def tick(self, now_ms: int) -> list:
         """Write what has waited long enough, answer and give up what is late."""
-        effects, leader = [], self.fetches.leader
-        if leader is not None and _is_due(leader.accumulator.drain_at_ms, START_MS + now_ms):
-            effects += self._write(now_ms)
         if self.fetcher is not None:
-            effects += self.fetcher.tick(now_ms)
-        return effects + self.fetches.expire(now_ms)
+            return self.fetcher.tick(now_ms)                 # nobody fetches from an observer
+        state, fetches, effects = self.quorum.state, self.fetches, []
+        if state.leads and (drain_at_ms := state.accumulator.drain_at_ms) is not None \
+                and drain_at_ms <= START_MS + now_ms:
+            effects = self._write(now_ms)
+        if fetches.deadline_ms is not None and fetches.deadline_ms <= now_ms:
+            effects += fetches.expire(now_ms)
+        if effects:
+            self._snapshot = None
+        return effects
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
         if self.fetcher is not None:
-            return self.fetcher.due_ms                       # nobody fetches from an observer
-        leader, due_ms = self.fetches.leader, self.fetches.next_deadline_ms()
-        if leader is None or (drain_at_ms := leader.accumulator.drain_at_ms) is None:
+            return self.fetcher.due_ms
+        state, due_ms = self.quorum.state, self.fetches.deadline_ms
+        if not state.leads or (drain_at_ms := state.accumulator.drain_at_ms) is None:
             return due_ms
         at_ms = drain_at_ms - START_MS
         return at_ms if due_ms is None else min(at_ms, due_ms)
@@ -208,7 +225,8 @@ class KafkaRaftClient:
     def snapshot(self) -> RaftSnapshot:
         """Frozen; made anew only after a change."""
         if self._snapshot is None:
-            state, leader = self.quorum.state, self.fetches.leader
+            state = self.quorum.state
+            leader = state if state.leads else None
             self._snapshot = RaftSnapshot(
                 self.node, state.name, state.leader_id, state.epoch, state.election().voted_id,
                 tuple(voter.voter_id for voter in self.quorum.voters),
@@ -216,7 +234,3 @@ class KafkaRaftClient:
                 state.high_watermark, tuple(leader.remote_log_end_offset.items()) if leader else (),
                 self.fetches.parked, self.log.batches(), self.fetches.waits())
         return self._snapshot
-
-
-def _is_due(at_ms: int | None, now_ms: int) -> bool:
-    return at_ms is not None and at_ms <= now_ms

@@ -22,13 +22,12 @@ from kafka_internals.messages.fetch import (
     LeaderIdAndEpoch,
     PartitionData,
 )
+from kafka_internals.raft.raft_client import stored_batches
 from kafka_internals.raft.raft_log import (
     CLUSTER_METADATA,
     OffsetAndEpoch,
-    end_offset_and_epoch,
     truncation_offset,
 )
-from kafka_internals.record_batch import batches
 
 MAX_FETCH_WAIT_MS = 500
 # Answers that say who leads; after any other one the node waits, and asks somebody else.
@@ -49,6 +48,9 @@ class MetadataFetcher:
         self._backoff_ms = config["controller.quorum.retry.backoff.ms"]
         self._max_bytes = config["controller.quorum.fetch.max.bytes"]
         self._bootstrap, self._next_correlation_id = bootstrap, next_correlation_id
+        self._client_id = f"raft-client-{client.node}"
+        self._reads = tuple((client.subject, name) for name in (
+            "log_end_offset", "leader_epoch", "high_watermark"))
         self._in_flight: tuple[Request, int] | None = None       # and to whom
         self._leader_fails, self._turn = False, 0
         self._set_off_by: tuple = ()               # what the next fetch follows, for "why?"
@@ -64,17 +66,16 @@ class MetadataFetcher:
 
     def ask(self, now_ms: int) -> list:
         """Send the next fetch."""
-        state, (offset, epoch) = self._quorum.state, end_offset_and_epoch(self._log)
+        state, log = self._quorum.state, self._log
         mark = -1 if state.high_watermark is None else state.high_watermark
         body = FetchRequest(self._client.node, MAX_FETCH_WAIT_MS, 0, self._max_bytes, (
-            FetchPartition(CLUSTER_METADATA, offset, state.epoch, 0, -1, epoch, mark),))
-        request = Request.of(f"raft-client-{self._client.node}", self._next_correlation_id(), body)
+            FetchPartition(CLUSTER_METADATA, log.log_end_offset, state.epoch, 0, -1,
+                           log.epochs.latest_epoch or 0, mark),))
+        request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request, self._whom()
         self.due_ms = now_ms + self._timeout_ms
-        reads = tuple((self._client.subject, name) for name in (
-            "log_end_offset", "leader_epoch", "high_watermark"))
-        return [Changed(request.id, "asked", None, str(body), ASK_RULE, reads + self._set_off_by),
-                Send(self._in_flight[1], request)]
+        return [Changed(request.id, "asked", None, str(body), ASK_RULE,
+                        self._reads + self._set_off_by), Send(self._in_flight[1], request)]
 
     # -- answers ------------------------------------------------------------------------------
     def handle(self, response: Response, now_ms: int) -> list:
@@ -96,7 +97,7 @@ class MetadataFetcher:
         if data.error not in LEARNED_FROM:
             return self._back_off(now_ms)
         effects = self._learn(data.current_leader, reads, now_ms)
-        if data.error == "NONE" and data.current_leader.leader_epoch == self._quorum.epoch:
+        if data.error == "NONE" and data.current_leader.leader_epoch == self._quorum.state.epoch:
             effects += self._take(data, reads, now_ms)
         return effects + self.ask(now_ms)
 
@@ -117,24 +118,27 @@ class MetadataFetcher:
         if data.diverging_epoch is not None:
             return self._cut(OffsetAndEpoch(data.diverging_epoch.end_offset,
                                             data.diverging_epoch.leader_epoch), reads, now_ms)
-        effects = self._append(data.records, reads, now_ms) if data.records else []
+        effects, appended = self._append(data.records, reads, now_ms) if data.records else ([], ())
         mark = min(self._log.log_end_offset, data.high_watermark)
         if mark > (-1 if (known := self._quorum.state.high_watermark) is None else known):
             effects += self._client.committed(
-                mark, HW_RULE, (*reads, (self._client.subject, "log_end_offset")), now_ms)
+                mark, HW_RULE, (*reads, (self._client.subject, "log_end_offset")), now_ms,
+                appended)
         return effects
 
-    def _append(self, records: bytes, reads: tuple, now_ms: int) -> list:
-        old = self._log.log_end_offset
+    def _append(self, records: bytes, reads: tuple, now_ms: int) -> tuple[list, tuple]:
+        """(effects, the batches that were appended)."""
+        old, appended = self._log.log_end_offset, ()
         try:
-            self._log.append_as_follower(list(batches(records)), self._quorum.epoch,
-                                         START_MS + now_ms)
+            appended = stored_batches(records)
+            self._log.append_as_follower(list(appended), self._quorum.epoch, START_MS + now_ms)
         except (CorruptRecordException, InvalidRecordException):
             pass                                   # damaged on its way: the next fetch asks again
         if (end := self._log.log_end_offset) == old:
-            return []
+            return [], ()
         self._quorum.kraft_version = 1             # the log has the voters now
-        return [Changed(self._client.subject, "log_end_offset", old, end, COPY_RULE, reads)]
+        return [Changed(self._client.subject, "log_end_offset", old, end, COPY_RULE,
+                        reads)], appended
 
     def _cut(self, end: OffsetAndEpoch, reads: tuple, now_ms: int) -> list:
         mark, old = self._quorum.state.high_watermark or 0, self._log.log_end_offset

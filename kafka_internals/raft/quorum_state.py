@@ -37,6 +37,7 @@ TRANSITIONS = {                                           # a pair that is absen
     ("RESIGNED",    "election timeout"):      "PROSPECTIVE",    # the only voter at once
 }
 # fmt: on
+SEEN = ("state", "leader_epoch", "leader_id", "voted_id", "high_watermark")
 START_RULE = "a node begins in the state that its quorum-state file allows"
 ELECTION_RULE = "an election: one leader for each epoch (KIP-595)"
 FOLLOW_RULE = "a node follows the leader that an answer names"
@@ -127,12 +128,16 @@ class QuorumState:
     def _become(self, state: EpochState, rule: str, reads: tuple, durable: bool = True) -> list:
         """First the file, then the memory."""
         old, self.state = self.state, state
-        content = encode_election_state(state.election(), self.kraft_version)
-        effects = [Persist(f"{CLUSTER_METADATA}/{DEFAULT_FILE_NAME}", content)] if durable else []
-        before, after = (None if one is None else
-                         {"state": one.name, "leader_epoch": one.epoch,
-                          "leader_id": one.leader_id, "voted_id": one.election().voted_id,
-                          "high_watermark": one.high_watermark} for one in (old, state))
-        return effects + [Changed(self.subject, name, before and before[name], value, rule, reads)
-                          for name, value in after.items()
-                          if before is None or value != before[name]]
+        effects: list = []
+        if durable:
+            content = encode_election_state(state.election(), self.kraft_version)
+            effects.append(Persist(f"{CLUSTER_METADATA}/{DEFAULT_FILE_NAME}", content))
+        before = (None,) * len(SEEN) if old is None else _seen(old)
+        return effects + [Changed(self.subject, name, was, now, rule, reads)
+                          for name, was, now in zip(SEEN, before, _seen(state))
+                          if old is None or was != now]
+
+
+def _seen(state: EpochState) -> tuple:
+    return (state.name, state.epoch, state.leader_id, state.election().voted_id,
+            state.high_watermark)

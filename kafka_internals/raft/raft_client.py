@@ -45,14 +45,20 @@ class Listener(Protocol):
         """Another leader, or another epoch."""
 
 
+@lru_cache(1_000)                       # every node of a quorum reads the same ones
+def stored_batches(stored: bytes) -> tuple[RecordBatch, ...]:
+    """The batches behind one another. CorruptRecordException where a length is impossible."""
+    return tuple(batches(stored))
+
+
 def read_batches(stored: bytes) -> Iterator[Batch]:
     """What stored batches say. MetadataParseException, InvalidRecordException for damaged ones."""
-    return map(_read, batches(stored))
+    return map(read_batch, stored_batches(stored))
 
 
 @lru_cache(1_000)
-def _read(batch: RecordBatch) -> Batch:
-    """One batch; every node of a quorum reads the same ones."""
+def read_batch(batch: RecordBatch) -> Batch:
+    """What one says."""
     header, is_control = batch.header, batch.header.is_control
     said = tuple([read_control_record(one) if is_control else decode(one.value)
                   for one in batch.records()])

@@ -67,7 +67,7 @@ def diverging(log: RaftLog, offset: int, epoch: int) -> OffsetAndEpoch | None:
 
     None where it does not: the asker may go on from `offset` (validateOffsetAndEpoch).
     """
-    if offset == 0:
+    if offset == 0 or epoch == log.epochs.latest_epoch and offset <= log.log_end_offset:
         return None
     end = end_offset_for_epoch(log, epoch)
     return end if end.epoch != epoch or end.offset < offset else None

@@ -77,6 +77,8 @@ class AlterPartitionManager:
 
     def tick(self, now_ms: int) -> list:
         """Ask again when it is time."""
+        if not self._unsent:
+            return []
         effects = self.channel.tick(now_ms)
         if self._retry_ms is None or now_ms < self._retry_ms:
             return effects
@@ -85,5 +87,9 @@ class AlterPartitionManager:
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        return min([at for at in (self._retry_ms, self.channel.next_deadline_ms())
-                    if at is not None], default=None)
+        if not self._unsent:                             # then the channel is free, too
+            return None
+        at_ms = self.channel.next_deadline_ms()
+        if self._retry_ms is None or at_ms is None:
+            return self._retry_ms if at_ms is None else at_ms
+        return min(at_ms, self._retry_ms)

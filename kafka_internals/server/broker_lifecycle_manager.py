@@ -73,7 +73,11 @@ class BrokerLifecycleManager:
                  next_correlation_id: Callable[[], int]) -> None:
         self.broker, self._registration = registration.broker_id, registration
         self._config, self._metadata_offset = config, metadata_offset
+        self._interval_ms = config["broker.heartbeat.interval.ms"]
         self.subject = f"broker-{self.broker}-lifecycle"
+        self._reads = tuple((self.subject, name) for name in ("state", "broker_epoch",
+                                                              "ready_to_unfence"))
+        self._metadata_log = replica_name(METADATA_LOG, self.broker)
         self._channel = NodeToControllerChannelManager(
             self.subject, controller, next_correlation_id,
             config["broker.session.timeout.ms"] // 2)
@@ -119,21 +123,17 @@ class BrokerLifecycleManager:
             self._immediately = True
             return []
         body = self._registration if self.broker_epoch < 0 else self._heartbeat()
-        reads = tuple((self.subject, name) for name in ("state", "broker_epoch",
-                                                        "ready_to_unfence"))
+        reads = self._reads
         if self.broker_epoch >= 0:
-            reads += ((replica_name(METADATA_LOG, self.broker), "high_watermark",
-                       body.current_metadata_offset + 1),)
-        return self._noting(self._channel.send_request, body, RULE, reads + self._set_off_by,
-                            now_ms)
+            reads += ((self._metadata_log, "high_watermark", body.current_metadata_offset + 1),)
+        return self._noting(None, self._channel.send_request(
+            body, RULE, reads + self._set_off_by, now_ms))
 
-    def _noting(self, act: Callable[..., list | None], *args: Any) -> list:
-        """Let the channel act, and say what is in flight by then."""
-        old = self._in_flight
-        effects = act(*args) or []
-        if self._in_flight != old:
-            effects.append(Changed(self.subject, "in_flight", old, self._in_flight, RULE,
-                                   ((self._in_flight or old, "asked"),)))
+    def _noting(self, old: str | None, effects: list) -> list:
+        """What the channel did, and what is in flight by then."""
+        if (now := self._in_flight) != old:
+            effects.append(Changed(self.subject, "in_flight", old, now, RULE,
+                                   ((now or old, "asked"),)))
         return effects
 
     @property
@@ -161,7 +161,7 @@ class BrokerLifecycleManager:
         self._set_off_by = read
         if (body := response.body).error != "NONE":
             self._immediately = False
-            self._next_in(self._config["broker.heartbeat.interval.ms"], now_ms)
+            self._next_in(self._interval_ms, now_ms)
         elif type(body) is BrokerRegistrationResponse:
             effects.append(Changed(self.subject, "broker_epoch", self.broker_epoch,
                                    body.broker_epoch, RULE, read))
@@ -173,7 +173,7 @@ class BrokerLifecycleManager:
 
     def _heard(self, body: Any, reads: tuple, now_ms: int) -> list:
         """What the controller makes of the broker, in each of its states."""
-        interval_ms, effects = self._config["broker.heartbeat.interval.ms"], []
+        interval_ms, effects = self._interval_ms, []
         if self.state == STARTING:
             interval_ms = CATCHING_UP_MS
             effects = self._move(CAUGHT_UP, reads) if body.is_caught_up else []
@@ -189,7 +189,9 @@ class BrokerLifecycleManager:
 
     def disconnected(self, now_ms: int) -> list:
         """The connection to the controller is lost."""
-        return self._noting(self._channel.disconnected, now_ms)
+        old = self._in_flight
+        self._channel.disconnected(now_ms)
+        return self._noting(old, [])
 
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
@@ -198,22 +200,30 @@ class BrokerLifecycleManager:
             return []
         if self._register_by_ms is not None and now_ms >= self._register_by_ms:
             return self._move(NOT_REGISTERED, ())
-        late, asks = self._in_flight, not self._channel.is_free
-        effects = self._noting(self._channel.tick, now_ms)
-        if asks and self._channel.is_free:               # it was given up
-            self._immediately = False
-            self._set_off_by = ((late, "asked"),) if late else ()
-            self._next_in(self._config["broker.heartbeat.interval.ms"], now_ms)
+        late_ms = self._channel.next_deadline_ms()
+        effects = self._keep_asking(now_ms) if late_ms is not None and now_ms >= late_ms else []
         if self._due_ms is not None and now_ms >= self._due_ms:
             effects += self._communicate(now_ms)
         return effects
 
+    def _keep_asking(self, now_ms: int) -> list:
+        """A request that is late is sent again, or given up."""
+        late = self._in_flight
+        effects = self._noting(late, self._channel.tick(now_ms))
+        if self._channel.is_free:                        # it was given up
+            self._immediately = False
+            self._set_off_by = ((late, "asked"),) if late else ()
+            self._next_in(self._interval_ms, now_ms)
+        return effects
+
     def next_deadline_ms(self) -> int | None:
-        """When `tick` has something to do."""
+        """When `tick` has something to do. A request is under way, or the next one is due."""
         if self.state == SHUTTING_DOWN:
             return None
-        return min([at for at in (self._due_ms, self._channel.next_deadline_ms(),
-                                  self._register_by_ms) if at is not None], default=None)
+        at_ms = self._channel.next_deadline_ms() if self._due_ms is None else self._due_ms
+        if self._register_by_ms is None or at_ms is None:
+            return self._register_by_ms if at_ms is None else at_ms
+        return min(at_ms, self._register_by_ms)
 
     # -- what can be seen ---------------------------------------------------------------------
     def _move(self, event: str, reads: tuple) -> list:

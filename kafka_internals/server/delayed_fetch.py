@@ -11,7 +11,7 @@ fetch that runs out of time is empty, never an error.
 from typing import Any
 
 from kafka_internals.common import Wait
-from kafka_internals.errors import OffsetOutOfRangeException
+from kafka_internals.errors import ApiException
 from kafka_internals.server.delayed_operation import DelayedOperation
 
 
@@ -28,10 +28,10 @@ class DelayedFetch(DelayedOperation):
             asked.fetch_offset) for asked in request.body.partitions]
         self._committed_only = request.body.committed_only
 
-    def _asked(self):
-        for asked in self.request.body.partitions:
-            if (partition := self._manager.partitions.get(asked.partition)) is not None:
-                yield asked, partition
+    def _asked(self) -> list[tuple]:
+        partitions = self._manager.partitions
+        return [(asked, partitions[asked.partition]) for asked in self.request.body.partitions
+                if asked.partition in partitions]
 
     def _end_of(self, partition: Any) -> int:
         return partition.readable_end(self._by_replica, self._committed_only)
@@ -44,11 +44,16 @@ class DelayedFetch(DelayedOperation):
         """
         available, partitions = 0, self._manager.partitions
         for asked, began_in in zip(self.request.body.partitions, self._segments):
-            partition = partitions.get(asked.partition)
-            if partition is None or not partition.may_still_read(asked.current_leader_epoch,
-                                                                 self._by_replica):
+            offset, partition = asked.fetch_offset, partitions.get(asked.partition)
+            if partition is None:
                 return True
-            offset, end = asked.fetch_offset, self._end_of(partition)
+            try:
+                partition.ensure_readable(asked.current_leader_epoch, self._by_replica)
+                if partition.diverging_epoch(offset, asked.last_fetched_epoch) is not None:
+                    return True
+            except ApiException:
+                return True
+            end = partition.readable_end(self._by_replica, self._committed_only)
             if offset > end:
                 return True
             if offset < end:
@@ -56,17 +61,7 @@ class DelayedFetch(DelayedOperation):
                     return True
                 available += min(partition.log.bytes_between(offset, end),
                                  asked.partition_max_bytes)
-            if self._has_diverged(partition, asked):
-                return True
         return self.request.body.is_enough(available)
-
-    @staticmethod
-    def _has_diverged(partition: Any, asked: Any) -> bool:
-        try:
-            return partition.diverging_epoch(asked.fetch_offset,
-                                             asked.last_fetched_epoch) is not None
-        except OffsetOutOfRangeException:
-            return True
 
     def complete(self, now_ms: int) -> list:
         """Read again and answer; the fetch was counted when it came, and is not again."""
@@ -75,13 +70,13 @@ class DelayedFetch(DelayedOperation):
 
     def reads(self) -> tuple:
         """The ends that are not the fetch offsets, as they are now: before, they did not do."""
-        return tuple((p.subject, p.readable_attribute(self._by_replica))
-                     for asked, p in self._asked()
-                     if self._end_of(p) != asked.fetch_offset)
+        return tuple([(p.subject, p.readable_attribute(self._by_replica))
+                      for asked, p in self._asked() if self._end_of(p) != asked.fetch_offset])
 
     def parked_by(self) -> tuple:
         """Its replicas are here; a follower is parked by a leader only."""
-        return tuple((p.subject, "role") for _, p in self._asked())
+        return tuple([(self._manager.partitions[asked.partition].subject, "role")
+                      for asked in self.request.body.partitions])
 
     def waits(self) -> tuple[Wait, ...]:
         """One partition's end that grows, past the offset asked for, may be enough."""

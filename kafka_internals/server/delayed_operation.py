@@ -84,7 +84,7 @@ class DelayedOperationPurgatory:
 
     def __init__(self) -> None:
         self._watchers: dict[Hashable, list[DelayedOperation]] = {}
-        self._deadlines: list[tuple[int, int, DelayedOperation]] = []
+        self.deadlines: list[tuple[int, int, DelayedOperation]] = []    # also of what has ended
         self._ticket = 0
 
     def try_complete_else_watch(self, operation: DelayedOperation, keys: tuple,
@@ -96,7 +96,7 @@ class DelayedOperationPurgatory:
         for key in keys:
             self._watchers.setdefault(key, []).append(operation)
         self._ticket += 1
-        heappush(self._deadlines, (operation.deadline_ms, self._ticket, operation))
+        heappush(self.deadlines, (operation.deadline_ms, self._ticket, operation))
         return [operation.take("must wait", operation.request.reads() + operation.parked_by())]
 
     def check_and_complete(self, key: Hashable, now_ms: int) -> list:
@@ -115,8 +115,8 @@ class DelayedOperationPurgatory:
     def tick(self, now_ms: int) -> list:
         """Expire what has waited until its deadline."""
         effects = []
-        while self._deadlines and self._deadlines[0][0] <= now_ms:
-            operation = heappop(self._deadlines)[2]
+        while self.deadlines and self.deadlines[0][0] <= now_ms:
+            operation = heappop(self.deadlines)[2]
             if operation.state == "WATCHED":
                 effects.append(operation.take("deadline passes", operation.request.reads()))
                 effects += operation.complete(now_ms)
@@ -124,11 +124,11 @@ class DelayedOperationPurgatory:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest deadline of an operation that still waits."""
-        while self._deadlines and self._deadlines[0][2].state != "WATCHED":
-            heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else None
+        while self.deadlines and self.deadlines[0][2].state != "WATCHED":
+            heappop(self.deadlines)
+        return self.deadlines[0][0] if self.deadlines else None
 
     def parked(self) -> list[DelayedOperation]:
         """Every operation that waits, in the order in which their deadlines were set."""
-        waiting = [(ticket, op) for _, ticket, op in self._deadlines if op.state == "WATCHED"]
-        return [op for _, op in sorted(waiting, key=lambda item: item[0])]
+        waiting = [(ticket, op) for _, ticket, op in self.deadlines if op.state == "WATCHED"]
+        return [op for _, op in sorted(waiting)]

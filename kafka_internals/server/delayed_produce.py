@@ -52,11 +52,11 @@ class DelayedProduce(DelayedOperation):
 
     def reads(self) -> tuple:
         """The marks, each as the change that first was enough."""
-        return tuple((p.subject, "high_watermark", end) for p, end in self._met)
+        return tuple([(p.subject, "high_watermark", end) for p, end in self._met])
 
     def parked_by(self) -> tuple:
         """Its batches are in the log, and the marks are not there yet."""
-        return tuple((p.subject, "log_end_offset", end) for p, end in self._waiting.values())
+        return tuple([(p.subject, "log_end_offset", end) for p, end in self._waiting.values()])
 
     def waits(self) -> tuple[Wait, ...]:
         """The marks that are still too low."""

@@ -16,6 +16,7 @@ from kafka_internals.errors import (
 from kafka_internals.messages import Request
 from kafka_internals.messages.fetch import FetchPartition, FetchResponse, PartitionData
 from kafka_internals.messages.fetch_metadata import (
+    FINAL_EPOCH,
     INITIAL_EPOCH,
     INVALID_SESSION_ID,
     FetchMetadata,
@@ -109,11 +110,7 @@ class FetchManager:
 
     def __init__(self, slots: int, eviction_ms: int) -> None:
         self._cache = FetchSessionCache(slots, eviction_ms)
-
-    @property
-    def sessions(self) -> dict[int, FetchSession]:
-        """The sessions that there are, by id."""
-        return self._cache.sessions
+        self.sessions = self._cache.sessions        # those that there are, by id
 
     def new_context(self, request: Request, now_ms: int) -> Request:
         """The request with every partition that it means.
@@ -138,18 +135,17 @@ class FetchManager:
         return request._replace(body=body._replace(partitions=tuple(
             cached.asked for cached in session.partitions.values())))
 
-    def update_and_generate_response_data(self, request: Request,
-                                          results: tuple[PartitionData, ...],
+    def update_and_generate_response_data(self, request: Request, full: FetchResponse,
                                           now_ms: int) -> FetchResponse:
         """The answer: in full, with a new session where one is wanted, or what has changed."""
-        body = request.body
+        body, results = request.body, full.partitions
         id, epoch = body.metadata
         if epoch == INITIAL_EPOCH:
             id = self._cache.maybe_create_session(request, results, now_ms)
             return body.response(results, id)
-        session = None if body.metadata.is_full else self.sessions.get(id)
+        session = None if epoch == FINAL_EPOCH else self.sessions.get(id)
         if session is None:
-            return body.response(results)
+            return full
         if session.epoch != FetchMetadata.next_epoch(epoch):
             return FetchResponse((), error=InvalidFetchSessionEpochException.error_name,
                                  session_id=id)

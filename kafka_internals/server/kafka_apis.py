@@ -54,9 +54,9 @@ HINTS = {FetchResponse: ("NOT_LEADER_OR_FOLLOWER", "FENCED_LEADER_EPOCH"),
 
 def why_refused(partitions: Mapping[TopicPartition, Any], results: Iterable[Any]) -> tuple:
     """What the replicas that are here refused by, for "why?"."""
-    return tuple((partitions[one.partition].subject, attribute) for one in results
-                 if one.partition in partitions
-                 for attribute in WHY_REFUSED.get(one.error, ()))
+    return tuple([(partitions[one.partition].subject, attribute) for one in results
+                  if one.error in WHY_REFUSED and one.partition in partitions
+                  for attribute in WHY_REFUSED[one.error]])
 
 
 class KafkaApis:
@@ -88,7 +88,7 @@ class KafkaApis:
             body = self._with_hints(body)
         if type(body) is FetchResponse and body.error == "NONE":
             body = self.sessions.throttled_response(request) if throttle_ms else \
-                self.sessions.update_and_generate_response_data(request, body.partitions, now_ms)
+                self.sessions.update_and_generate_response_data(request, body, now_ms)
         if throttle_ms:
             body = body._replace(throttle_time_ms=throttle_ms)
         told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
@@ -97,7 +97,10 @@ class KafkaApis:
     def _with_hints(self, body: Any) -> Any:
         """Who leads, for each partition whose asker was wrong about that."""
         wrong = HINTS[type(body)]
-        if not any(one.error in wrong for one in body.partitions):
+        for one in body.partitions:
+            if one.error in wrong:
+                break
+        else:
             return body
         return body._replace(partitions=tuple(
             one._replace(current_leader=self._leader_of(one.partition))

@@ -14,12 +14,16 @@ class KRaftMetadataCache:
     """`image` is a MetadataImage; its brokers are registrations by id, or only ids."""
 
     def __init__(self, image: Any = None) -> None:
-        self.image = image
+        self.set_image(image)
+
+    def set_image(self, image: Any) -> None:
+        """From now on this is known."""
+        self.image, brokers = image, {} if image is None else image.brokers
+        self._registrations = brokers if isinstance(brokers, Mapping) else {}
 
     def broker(self, broker: int) -> Any | None:
         """The registration of a broker; None where there is none."""
-        brokers = () if self.image is None else self.image.brokers
-        return brokers.get(broker) if isinstance(brokers, Mapping) else None
+        return self._registrations.get(broker)
 
     def alive_brokers(self) -> tuple[int, ...]:
         """Those that are registered and not fenced: what clients are told of."""

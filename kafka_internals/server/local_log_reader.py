@@ -39,13 +39,13 @@ class LocalLogReader:
         if self._selector is not None and body.replica_id < 0 and \
                 (elsewhere := self._preferred_read_replica(partition, body, asked, now_ms)) >= 0:
             partition.ensure_leader(asked.current_leader_epoch)
-            return PartitionData(asked.partition, "NONE", partition.high_watermark,
+            return PartitionData(asked.partition, "NONE", log.high_watermark,
                                  log.log_start_offset, last_stable_offset=log.last_stable_offset,
                                  preferred_read_replica=elsewhere)
         info = partition.read_records(
             asked.fetch_offset, min(asked.partition_max_bytes, left), asked.current_leader_epoch,
             body.replica_id, min_one, body.committed_only, asked.last_fetched_epoch)
-        return PartitionData(asked.partition, "NONE", partition.high_watermark,
+        return PartitionData(asked.partition, "NONE", log.high_watermark,
                              info.log_start_offset, info.records, log.last_stable_offset,
                              info.aborted_transactions, info.fetch_offset_metadata,
                              info.diverging_epoch)

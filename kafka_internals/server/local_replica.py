@@ -80,6 +80,7 @@ class LocalReplica:
         self.subject = replica_name(partition, broker)
         self.registration, self.partition_epoch = registration, registration.partition_epoch
         self.min_isr = min(configs["min.insync.replicas"], len(registration.replicas))
+        self._fetches_diverge = rules.fetches_diverge
         self.role: Leader | Follower | Leaderless = Leaderless()
         self.metadata = metadata or KRaftMetadataCache()
         self._snapshot: ReplicaSnapshot | None = None
@@ -97,37 +98,30 @@ class LocalReplica:
     # -- who may ask --------------------------------------------------------------------------
     def ensure_leader(self, current_leader_epoch: int | None = None) -> Leader:
         """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
-        self._ensure_epoch(current_leader_epoch)
-        if not isinstance(self.role, Leader):
+        if current_leader_epoch is not None \
+                and current_leader_epoch != self.registration.leader_epoch:
+            self._ensure_epoch(current_leader_epoch)
+        if type(self.role) is not Leader:
             raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
                                                f"{self.partition}")
         return self.role
 
-    def _ensure_epoch(self, current: int | None) -> None:
-        epoch = self.leader_epoch
-        if current is None or current == UNDEFINED or not self.rules.fencing:
+    def _ensure_epoch(self, current: int) -> None:
+        epoch = self.registration.leader_epoch
+        if current == epoch or current == UNDEFINED or not self.rules.fencing:
             return
         if current < epoch:
             raise FencedLeaderEpochException(
                 f"{self.partition}: leader epoch {current} is older than {epoch}")
-        if current > epoch:
-            raise UnknownLeaderEpochException(
-                f"{self.partition}: leader epoch {current} is newer than {epoch}")
+        raise UnknownLeaderEpochException(
+            f"{self.partition}: leader epoch {current} is newer than {epoch}")
 
-    def _ensure_readable(self, current_leader_epoch: int | None, by_replica: bool) -> None:
+    def ensure_readable(self, current_leader_epoch: int, by_replica: bool) -> None:
         """Only a leader serves replicas; a follower serves consumers, too (KIP-392)."""
         if by_replica:
             self.ensure_leader(current_leader_epoch)
-        self._ensure_epoch(current_leader_epoch)
-
-    def may_still_read(self, leader_epoch: int, by_replica: bool) -> bool:
-        """True where a fetch that waits would not be refused by now."""
-        try:
-            self._ensure_readable(leader_epoch, by_replica)
-        except (NotLeaderOrFollowerException, FencedLeaderEpochException,
-                UnknownLeaderEpochException):
-            return False
-        return True
+        else:
+            self._ensure_epoch(current_leader_epoch)
 
     # -- reading ------------------------------------------------------------------------------
     def read_records(self, offset: int, max_bytes: int, epoch: int, replica_id: int,
@@ -139,7 +133,7 @@ class LocalReplica:
         epoch before `offset` ends earlier in this log, nothing is read but that (KIP-595).
         """
         by_replica = replica_id >= 0
-        self._ensure_readable(epoch, by_replica)
+        self.ensure_readable(epoch, by_replica)
         if by_replica and replica_id not in self.role.replicas:
             error = UnknownLeaderEpochException if epoch >= 0 else NotLeaderOrFollowerException
             raise error(f"broker {replica_id} is not among the replicas "
@@ -155,17 +149,18 @@ class LocalReplica:
 
         Errors: OffsetOutOfRangeException where this log knows nothing of that epoch.
         """
-        if last_fetched_epoch == UNDEFINED or not self.rules.fetches_diverge:
+        if last_fetched_epoch == UNDEFINED or not self._fetches_diverge:
             return None
-        epoch, end = self.end_offset_for(last_fetched_epoch)
+        log = self.log
+        epoch, end = log.epochs.end_offset_for(last_fetched_epoch, log.local.log_end_offset)
         if end == UNDEFINED or epoch == UNDEFINED:
             raise OffsetOutOfRangeException(
                 f"Could not determine the end offset of the last fetched epoch "
                 f"{last_fetched_epoch} from the request for {self.partition}")
-        if offset < self.log.log_start_offset:
+        if offset < log.log_start_offset:
             raise OffsetOutOfRangeException(
                 f"Received request for offset {offset} for partition {self.partition}, but the "
-                f"log begins at {self.log.log_start_offset}")
+                f"log begins at {log.log_start_offset}")
         return EpochEndOffset(epoch, end) if epoch < last_fetched_epoch or end < offset else None
 
     def end_offset_for(self, leader_epoch: int) -> EpochEndOffset:
@@ -200,8 +195,8 @@ class LocalReplica:
     def readable_end(self, by_replica: bool, committed_only: bool = False) -> int:
         """Where reading ends for this kind of reader."""
         if by_replica or self.rules.consumer_reads_to == "log end":
-            return self.log.log_end_offset
-        return self.log.last_stable_offset if committed_only else self.high_watermark
+            return self.log.local.log_end_offset
+        return self.log.last_stable_offset if committed_only else self.log.high_watermark
 
     def readable_attribute(self, by_replica: bool) -> str:
         """The name of that end, for "why?"."""
@@ -215,10 +210,10 @@ class LocalReplica:
         Batches above `leader_epoch`, in which they were asked for, are left for later.
         """
         log = self.log
-        old, old_mark = log.log_end_offset, log.high_watermark
+        old, old_mark = log.local.log_end_offset, log.high_watermark
         self._append(list(batches(data.records)),
                      self.leader_epoch if leader_epoch is None else leader_epoch, now_ms)
-        end, mark = log.log_end_offset, log.update_high_watermark(data.high_watermark)
+        end, mark = log.local.log_end_offset, log.update_high_watermark(data.high_watermark)
         self._snapshot = None
         changed = self._begin_no_earlier(data.log_start_offset, response)
         if end != old:
@@ -249,7 +244,7 @@ class LocalReplica:
     def _begin_no_earlier(self, offset: int, response: tuple) -> list[Changed]:
         """What the leader has deleted a follower deletes, too; in its own time."""
         old = self.log.log_start_offset
-        if not self.log.maybe_increment_log_start_offset(min(offset, self.high_watermark)):
+        if not self.log.maybe_increment_log_start_offset(min(offset, self.log.high_watermark)):
             return []
         return [self.log_start_moved(old, FOLLOWER_START_RULE, (response,))]
 
@@ -279,7 +274,7 @@ class LocalReplica:
 
     def fetcher_is(self, state: str, reads: tuple = ()) -> list[Changed]:
         """What its fetcher may do with a follower's log now."""
-        if not isinstance(self.role, Follower) or (old := self.role.fetch_state) == state:
+        if type(self.role) is not Follower or (old := self.role.fetch_state) == state:
             return []
         self.role.fetch_state, self._snapshot = state, None
         return [Changed(self.subject, "fetch_state", old, state, FETCHER_RULE, reads)]
@@ -287,9 +282,9 @@ class LocalReplica:
     # -- seen from outside --------------------------------------------------------------------
     def ends_of(self, counted: tuple[int, ...]) -> list[tuple[str, int]]:
         """The attribute that holds each log end that counts for a leader's mark, and the offset."""
-        remote = self.role.remote_log_end_offset
-        return [("log_end_offset", self.log.log_end_offset)] + [
-            (f"remote_log_end_offset.{broker}", remote[broker])
+        remote = self.role.replicas
+        return [("log_end_offset", self.log.local.log_end_offset)] + [
+            (f"remote_log_end_offset.{broker}", remote[broker].state.log_end_offset)
             for broker in counted if broker in remote]
 
     def waits(self) -> tuple[Wait, ...]:

@@ -33,6 +33,7 @@ class NodeToControllerChannelManager:
                  retry_timeout_ms: int | None = None) -> None:
         self._client_id, self._controller = client_id, controller
         self._next_correlation_id, self._retry_timeout_ms = next_correlation_id, retry_timeout_ms
+        self._timeout_ms = min(SOCKET_TIMEOUT_MS, retry_timeout_ms or SOCKET_TIMEOUT_MS)
         self._item: NodeToControllerQueueItem | None = None
         self._to, self._due_ms = -1, 0          # when to send it, or to give up waiting for it
         self.in_flight: Request | None = None
@@ -54,8 +55,7 @@ class NodeToControllerChannelManager:
         self._to, item = controller, self._item
         request = self.in_flight = Request.of(self._client_id, self._next_correlation_id(),
                                               item.body)
-        timeout_ms = self._retry_timeout_ms or SOCKET_TIMEOUT_MS
-        self._due_ms = now_ms + min(SOCKET_TIMEOUT_MS, timeout_ms)
+        self._due_ms = now_ms + self._timeout_ms
         return [Changed(request.id, "asked", None, str(item.body), item.rule, item.reads),
                 Send(controller, request)]
 

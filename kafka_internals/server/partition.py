@@ -8,6 +8,7 @@ over the mark that a fetch response carries, never beyond its own log end.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from kafka_internals.common import (
@@ -53,6 +54,7 @@ DELETE_RULE = "DeleteRecords: the log begins at this offset, at most at the high
 TOLD_OF_METADATA = ("role", "leader", "leader_epoch", "partition_epoch", "replicas", "isr",
                     "maximal_isr", "isr_state", "min_isr", "leader_epoch_start_offset",
                     "leader_recovery_state", "fetch_state")
+_told = attrgetter(*TOLD_OF_METADATA)
 
 
 class Partition(LocalReplica):
@@ -123,7 +125,7 @@ class Partition(LocalReplica):
         """What of roles and sets differs from a moment before."""
         self._snapshot = None
         now = self.snapshot()
-        pairs = [(name, getattr(before, name), getattr(now, name)) for name in TOLD_OF_METADATA]
+        pairs = [*zip(TOLD_OF_METADATA, _told(before), _told(now))]
         old, new = dict(before.remote_log_end_offset), dict(now.remote_log_end_offset)
         pairs += [(f"remote_log_end_offset.{broker}", old.get(broker), new.get(broker))
                   for broker in {**old, **new}]
@@ -154,9 +156,10 @@ class Partition(LocalReplica):
 
         Errors: NotLeaderOrFollowerException, NotEnoughReplicasAfterAppendException.
         """
-        isr = self.ensure_leader().state.maximal_isr
-        if self.high_watermark < required:
+        state = self.ensure_leader().state
+        if self.log.high_watermark < required:
             return False
+        isr = state.maximal_isr
         if len(isr) < self.min_isr:
             raise NotEnoughReplicasAfterAppendException(
                 f"The ISR {list(isr)} of {self.partition} is smaller than "
@@ -173,7 +176,7 @@ class Partition(LocalReplica):
         `leader_end_offset` is where the log ended when the fetch was read. Errors:
         NotLeaderOrFollowerException for a fetch of an incarnation that is gone.
         """
-        replica, end = self.ensure_leader().replicas[broker], self.log.log_end_offset
+        replica, end = self.ensure_leader().replicas[broker], self.log.local.log_end_offset
         old = replica.state.log_end_offset
         replica.update_fetch_state(offset, log_start_offset, now_ms,
                                    end if leader_end_offset is None else leader_end_offset,
@@ -189,27 +192,25 @@ class Partition(LocalReplica):
 
     def maybe_increment_leader_high_watermark(self, now_ms: int = 0) -> list[Changed]:
         """The rule itself. On a leader the mark only rises."""
-        if not isinstance(self.role, Leader) or self._is_under_min_isr():
+        if type(self.role) is not Leader or \
+                self.rules.min_isr_gate and len(self.role.state.isr) < self.min_isr:
             return []
-        ends, old, held = self._ends(now_ms), self.high_watermark, self.role.waited_for
+        ends, old, held = self._ends(now_ms), self.log.high_watermark, self.role.waited_for
         if (new := min([end for _, end in ends])) <= old:
             return []
         self.log.update_high_watermark(new)
         self._snapshot = None
-        reads = tuple((self.subject, attribute, new) for attribute, _ in ends) + self.role.why
-        reads += tuple((self.subject, f"remote_log_end_offset.{one}") for one in held
-                       if one not in self.role.waited_for)
+        reads = tuple([(self.subject, attribute, new) for attribute, _ in ends]) + self.role.why
+        reads += tuple([(self.subject, f"remote_log_end_offset.{one}") for one in held
+                        if one not in self.role.waited_for])
         return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads)]
-
-    def _is_under_min_isr(self) -> bool:
-        return self.rules.min_isr_gate and len(self.role.state.isr) < self.min_isr
 
     def _ends(self, now_ms: int) -> list[tuple[str, int]]:
         """The attribute that holds each end that counts, and the offset; notes who is awaited."""
         role = self.role
         counted = role.counted(self.rules)
         waits = self.rules.high_watermark == "isr" and self.rules.high_watermark_isr != "committed"
-        joiners = role.joiners(counted, self.log.log_end_offset, now_ms) if waits else ()
+        joiners = role.joiners(counted, self.log.local.log_end_offset, now_ms) if waits else ()
         if joiners != role.waited_for:
             role.waited_for, self._snapshot = joiners, None
         return self.ends_of(counted + joiners)
@@ -217,7 +218,8 @@ class Partition(LocalReplica):
     # -- the in-sync set ----------------------------------------------------------------------
     def _maybe_expand_isr(self, broker: int, asked: tuple, now_ms: int) -> list:
         role = self.role
-        if self._alter_partition_manager is None or not role.may_join(broker, self.high_watermark):
+        if self._alter_partition_manager is None or \
+                not role.may_join(broker, self.log.high_watermark):
             return []
         reads = asked + ((self.subject, f"remote_log_end_offset.{broker}"),
                          (broker_name(self.broker), f"brokers.{broker}"))

@@ -16,6 +16,8 @@ from kafka_internals.server.partition_state import (
 from kafka_internals.server.replica import Replica
 from kafka_internals.server.rules import Rules
 
+COUNTED = {"maximal": "maximal_isr", "proposed": "proposed_isr", "committed": "isr"}
+
 
 class Leader:
     """Decides who is in sync; `waited_for` are replicas outside the ISR that hold the mark back."""
@@ -57,8 +59,7 @@ class Leader:
         """Whose log ends bound the high watermark: of all who may be members by now."""
         if rules.high_watermark != "isr":
             return ()
-        which = {"maximal": "maximal_isr", "proposed": "proposed_isr", "committed": "isr"}
-        return getattr(self.state, which[rules.high_watermark_isr])
+        return getattr(self.state, COUNTED[rules.high_watermark_isr])
 
     def is_eligible(self, broker: int) -> bool:
         """True where metadata does not keep a replica out of the ISR."""
@@ -66,15 +67,16 @@ class Leader:
 
     def joiners(self, members: tuple[int, ...], end: int, now_ms: int) -> tuple[int, ...]:
         """Those outside that are as good as in: they must be able to reach the mark."""
-        return tuple(broker for broker, one in self.replicas.items() if broker not in members
-                     and one.state.is_caught_up(end, now_ms, self._max_lag_ms)
-                     and self.is_eligible(broker))
+        return tuple([broker for broker, one in self.replicas.items() if broker not in members
+                      and one.state.is_caught_up(end, now_ms, self._max_lag_ms)
+                      and self.is_eligible(broker)])
 
     def may_join(self, broker: int, high_watermark: int) -> bool:
         """True where this follower belongs into the ISR: nothing is under way, and it has all."""
+        if broker in self.state.isr or self.state.name != "COMMITTED":
+            return False
         offset = self.replicas[broker].state.log_end_offset
-        return self.state.name == "COMMITTED" and broker not in self.state.isr \
-            and offset >= high_watermark and offset >= self.epoch_start_offset \
+        return offset >= high_watermark and offset >= self.epoch_start_offset \
             and self.is_eligible(broker)
 
     def out_of_sync(self, end: int, now_ms: int) -> tuple[int, ...]:

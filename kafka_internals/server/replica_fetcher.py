@@ -74,6 +74,7 @@ class ReplicaFetcher:
     def __init__(self, broker: int, leader: int, config: Any, next_correlation_id: Any,
                  rules: Rules = Rules(), broker_epoch: Any = lambda: UNCHECKED_EPOCH) -> None:
         self.broker, self.leader, self.rules = broker, leader, rules
+        self._fetches_diverge = rules.fetches_diverge
         self.states: dict[TopicPartition, PartitionFetchState] = {}
         self._config, self._next_correlation_id = config, next_correlation_id
         self._client_id = f"broker-{broker}-fetcher-0"
@@ -81,11 +82,12 @@ class ReplicaFetcher:
                        config["replica.fetch.min.bytes"],
                        config["replica.fetch.response.max.bytes"])
         self._partition_max_bytes = config["replica.fetch.max.bytes"]
+        self._socket_timeout_ms = config["replica.socket.timeout.ms"]
         self._broker_epoch = broker_epoch
         self._in_flight: Request | None = None
         self._set_off_by: tuple = ()               # what the next fetch follows, for "why?"
         self._out_of_range: dict[TopicPartition, tuple] = {}     # to be looked up, and why
-        self._due_ms: int | None = None            # when to ask next, or to give up waiting
+        self.due_ms: int | None = None             # when `tick` asks next, or gives up waiting
 
     @property
     def partitions(self) -> list[Partition]:
@@ -127,8 +129,9 @@ class ReplicaFetcher:
         """Along the table; with a time, not before then."""
         known = self.states[name]
         state = TRANSITIONS[known.state, event]
-        self.states[name] = known._replace(state=state, not_before_ms=not_before_ms,
-                                           why=reads if not_before_ms else ())
+        if state != known.state or not_before_ms or known.not_before_ms:
+            self.states[name] = known._replace(state=state, not_before_ms=not_before_ms,
+                                               why=reads if not_before_ms else ())
         return known.partition.fetcher_is(state, reads)
 
     def _fail(self, name: TopicPartition, reads: tuple, now_ms: int) -> list[Changed]:
@@ -141,32 +144,32 @@ class ReplicaFetcher:
         """Send the next request: about an offset out of range, about epochs, or the next fetch."""
         if self._out_of_range:
             return self._look_up(LATEST_TIMESTAMP, now_ms)
-        live = [one for one in self.states.values() if one.state != "FAILED"]
-        ready = [one for one in live if one.not_before_ms <= now_ms]
+        ready = [one for one in self.states.values()
+                 if one.not_before_ms <= now_ms and one.state != "FAILED"]
         if not ready:
-            self._due_ms = min([one.not_before_ms for one in live], default=None)
+            self.due_ms = min([one.not_before_ms for one in self.states.values()
+                               if one.state != "FAILED"], default=None)
             return []
         cutting = [one for one in ready if one.state == "TRUNCATING"]
         return self._ask_epochs(cutting, now_ms) if cutting else self._fetch(ready, now_ms)
 
     def _fetch(self, ready: list[PartitionFetchState], now_ms: int) -> list:
-        reads = {(one.partition.subject, name): None for one in ready
-                 for name in ("log_end_offset", "leader_epoch")}
+        reads = [(one.partition.subject, name) for one in ready
+                 for name in ("log_end_offset", "leader_epoch")]
         for one in ready:
-            reads |= dict.fromkeys(one.why)
+            reads += one.why
             if one.not_before_ms:
                 self.states[one.partition.partition] = one._replace(not_before_ms=0, why=())
-        reads |= dict.fromkeys(self._set_off_by)
         asked = tuple([FetchPartition(
-            one.partition.partition, one.partition.log.log_end_offset, one.current_leader_epoch,
-            self._partition_max_bytes, one.partition.log.log_start_offset,
+            one.partition.partition, one.partition.log.local.log_end_offset,
+            one.current_leader_epoch, self._partition_max_bytes, one.partition.log.log_start_offset,
             self._last_fetched_epoch(one.partition)) for one in ready])
         return self._send(FetchRequest(*self._terms, asked, replica_epoch=self._broker_epoch()),
-                          ASK_RULE, tuple(reads), now_ms)
+                          ASK_RULE, tuple(dict.fromkeys([*reads, *self._set_off_by])), now_ms)
 
     def _last_fetched_epoch(self, one: Partition) -> int:
         latest = one.log.epochs.latest_epoch
-        return UNDEFINED if latest is None or not self.rules.fetches_diverge else latest
+        return UNDEFINED if latest is None or not self._fetches_diverge else latest
 
     def _ask_epochs(self, cutting: list[PartitionFetchState], now_ms: int) -> list:
         asked = tuple(OffsetForLeaderPartition(one.partition.partition, one.current_leader_epoch,
@@ -186,22 +189,22 @@ class ReplicaFetcher:
     def _send(self, body: Any, rule: str, reads: tuple, now_ms: int) -> list:
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request
-        self._due_ms = now_ms + self._config["replica.socket.timeout.ms"] + 1
+        self.due_ms = now_ms + self._socket_timeout_ms + 1
         return [Changed(request.id, "asked", None, str(body), rule, reads),
                 Send(self.leader, request)]
 
     # -- answers ------------------------------------------------------------------------------
     def handle(self, response: Response, now_ms: int) -> list:
         """Deal with what came, then ask again."""
-        if self._in_flight is None or response.request_id != self._in_flight.id:
+        if (request := self._in_flight) is None or response.request_id != request.id:
             return []
-        asked, self._in_flight = self._in_flight.body, None
+        asked, self._in_flight = request.body, None
         read = (response.request_id, "answer")
         self._set_off_by = (read,)
-        if isinstance(asked, ListOffsetsRequest):
+        if type(asked) is ListOffsetsRequest:
             return self._ranged(asked.partitions[0], response.body.partitions[0], read, now_ms)
         questions = {one.partition: one for one in asked.partitions}
-        take = self._take if isinstance(asked, FetchRequest) else self._epoch_ended
+        take = self._take if type(asked) is FetchRequest else self._epoch_ended
         effects, gave = [], []
         for data in response.body.partitions:
             known = self.states.get(data.partition)
@@ -219,9 +222,9 @@ class ReplicaFetcher:
         """False for an answer to what was asked before the partition moved on."""
         if question.current_leader_epoch != known.current_leader_epoch:
             return False
-        if isinstance(question, FetchPartition):
+        if type(question) is FetchPartition:
             return known.state == "FETCHING" and \
-                question.fetch_offset == known.partition.log.log_end_offset
+                question.fetch_offset == known.partition.log.local.log_end_offset
         return known.state == "TRUNCATING"
 
     def _take(self, data: Any, known: PartitionFetchState, read: tuple, now_ms: int) -> list:
@@ -298,21 +301,17 @@ class ReplicaFetcher:
     def disconnected(self, now_ms: int) -> list:
         """The connection is gone, and with it the request: try again after the back-off."""
         self._in_flight, self._set_off_by, self._out_of_range = None, (), {}
-        self._due_ms = now_ms + self._config["replica.fetch.backoff.ms"]
-        self.states = {name: one._replace(not_before_ms=self._due_ms, why=())
+        self.due_ms = now_ms + self._config["replica.fetch.backoff.ms"]
+        self.states = {name: one._replace(not_before_ms=self.due_ms, why=())
                        for name, one in self.states.items()}
         return []
 
     def tick(self, now_ms: int) -> list:
         """Ask when it is time; give up a request that was not answered."""
-        if self._due_ms is None or now_ms < self._due_ms:
+        if self.due_ms is None or now_ms < self.due_ms:
             return []
         if (late := self._in_flight) is not None:
             self.disconnected(now_ms)
             self._set_off_by = ((late.id, "asked"),)
             return [Disconnect(self.leader)]
         return self.ask(now_ms)
-
-    def next_deadline_ms(self) -> int | None:
-        """When `tick` has something to do."""
-        return self._due_ms

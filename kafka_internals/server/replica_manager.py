@@ -77,12 +77,13 @@ class ReplicaManager:
         self._produces = DelayedOperationPurgatory()
         self._fetches = DelayedOperationPurgatory()
         self.deletes = DelayedOperationPurgatory()
+        self._purgatories = (self._produces, self._fetches, self.deletes)
         self._next_correlation_id = next_correlation_id
         self._logs = LogManager(storage, config)
         self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
-        self._max_lag_ms = config["replica.lag.time.max.ms"]
-        self._isr_due_ms = 0
+        self._max_lag_ms, self._isr_due_ms = config["replica.lag.time.max.ms"], 0
+        self._most_fetch_bytes = config["fetch.max.bytes"]
         self._is_shutting_down, self._left = False, frozenset()
         self._alters, self.producer_ids = alter_partition_manager, producer_ids
         self.apis = KafkaApis(self, config, producer_ids)
@@ -96,7 +97,7 @@ class ReplicaManager:
 
     @image.setter
     def image(self, image: Any) -> None:
-        self.metadata.image = image
+        self.metadata.set_image(image)
 
     # -- metadata -----------------------------------------------------------------------------
     def apply_image(self, image: Any, now_ms: int, reads: tuple) -> list:
@@ -105,8 +106,9 @@ class ReplicaManager:
         What is opened now begins with what the disk holds. It leads where the image says so: that
         nobody leads again the epoch in which it died is the controller's rule.
         """
-        self.image = image
-        self.quotas.update(image.quotas)
+        old, self.image = self.image, image
+        if old is None or image.client_quotas is not old.client_quotas:
+            self.quotas.update(image.quotas)
         effects, known, fresh = [], [], []
         mine = {TopicPartition(topic.name, number): (topic, registration)
                 for topic in image.topics.values()
@@ -239,7 +241,7 @@ class ReplicaManager:
     # -- fetching -----------------------------------------------------------------------------
     def fetch_messages(self, request: Request, now_ms: int) -> list:
         """Read what a fetch asks for, and answer, or wait until there is enough."""
-        limit = self._config["fetch.max.bytes"]
+        limit = self._most_fetch_bytes
         if self.quotas.enabled and request.body.replica_id < 0:
             limit = min(limit, self.quotas.most_bytes(request.client_id, limit))
         if request.body.max_bytes > limit:
@@ -254,9 +256,9 @@ class ReplicaManager:
         if body.replica_id >= 0:
             effects, results = self._count_fetch(request, results, now_ms)
         size = sum([len(data.records) for data in results])
-        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or any([
-                data.error != "NONE" or data.diverging_epoch is not None
-                or data.preferred_read_replica >= 0 for data in results]):
+        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or [
+                None for data in results if data.error != "NONE"
+                or data.diverging_epoch is not None or data.preferred_read_replica >= 0]:
             return effects + self.answer_fetch(request, results, now_ms)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple([asked.partition for asked in body.partitions])
@@ -272,14 +274,14 @@ class ReplicaManager:
         for asked, data in zip(body.partitions, results):
             if data.error == "NONE" and data.diverging_epoch is None:
                 partition = self.partitions[asked.partition]
-                mark = partition.high_watermark
+                mark = (log := partition.log).high_watermark
                 try:
                     effects += partition.update_follower_fetch_state(
                         body.replica_id, asked.fetch_offset, request.reads(), now_ms,
-                        partition.log.log_end_offset, asked.log_start_offset, body.replica_epoch)
+                        log.log_end_offset, asked.log_start_offset, body.replica_epoch)
                 except ApiException as error:
                     data = PartitionData(asked.partition, error.error_name)
-                if partition.high_watermark > mark:
+                if log.high_watermark > mark:
                     moved.append(partition.partition)
                 effects += self.deletes.check_and_complete(asked.partition, now_ms)
             told.append(data)
@@ -293,10 +295,10 @@ class ReplicaManager:
         by_replica, reads = request.body.replica_id >= 0, [*why_refused(self.partitions, results)]
         for data in results:
             if data.error == "NONE":
-                partition = self.partitions[data.partition]
-                reads.append((partition.subject, partition.readable_attribute(by_replica)))
+                subject = self.partitions[data.partition].subject
                 if by_replica:
-                    reads.append((partition.subject, "high_watermark"))
+                    reads.append((subject, "log_end_offset"))
+                reads.append((subject, "high_watermark"))
         return self.apis.answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
                                 now_ms)
 
@@ -309,10 +311,10 @@ class ReplicaManager:
     def _completing(self, partitions: list[Partition], act: Callable[[], list],
                     now_ms: int) -> list:
         """Do something, and let go on who waits for a high watermark that it moves."""
-        marks = [one.high_watermark for one in partitions]
+        marks = [one.log.high_watermark for one in partitions]
         effects = act()
         for one, mark in zip(partitions, marks):
-            if one.high_watermark != mark:
+            if one.log.high_watermark != mark:
                 effects += self._complete_delayed(one.partition, now_ms)
         return effects
 
@@ -329,8 +331,7 @@ class ReplicaManager:
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
         """Expire parked operations, let fetchers ask, look at the ISRs, write the checkpoint."""
-        effects = [effect for purgatory in (self._produces, self._fetches, self.deletes)
-                   for effect in purgatory.tick(now_ms)]
+        effects = [effect for one in self._purgatories for effect in one.tick(now_ms)]
         for fetcher in self._fetchers.values():
             effects += fetcher.tick(now_ms)
         if self._alters is not None:
@@ -357,15 +358,14 @@ class ReplicaManager:
 
         And none before the first image: what is there are the marks that logs will open with.
         """
-        if self._checkpoint_due_ms is None and self.image is not None \
+        if self._checkpoint_due_ms is None and self.metadata.image is not None \
                 and self._marks() != self._checkpointed:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
         due = [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS,
-               self._produces.next_deadline_ms(), self._fetches.next_deadline_ms(),
-               self.deletes.next_deadline_ms(),
-               *[fetcher.next_deadline_ms() for fetcher in self._fetchers.values()]]
+               *[one.next_deadline_ms() for one in self._purgatories if one.deadlines],
+               *[fetcher.due_ms for fetcher in self._fetchers.values()]]
         if self._alters is not None:
             due += [self._alters.next_deadline_ms(), self._isr_due_ms]
         if self.producer_ids is not None:
@@ -373,7 +373,8 @@ class ReplicaManager:
         return min([ms for ms in due if ms is not None], default=None)
 
     def _marks(self) -> dict[TopicPartition, int]:
-        return {name: p.high_watermark for name, p in self.partitions.items() if p.high_watermark}
+        return {name: mark for name, one in self.partitions.items()
+                if (mark := one.log.high_watermark)}
 
     def checkpoint_high_watermarks(self) -> list:
         """Write `replication-offset-checkpoint`."""

@@ -87,8 +87,8 @@ class Disk:
     def names(self, directory: str) -> list[str]:
         """Names of the files in a directory, sorted, without the directory's own."""
         inside = f"{directory}/" if directory else ""
-        return sorted(rest for name in self.files if name.startswith(inside)
-                      and "/" not in (rest := name[len(inside):]))
+        return sorted([rest for name in self.files if name.startswith(inside)
+                       and "/" not in (rest := name[len(inside):])])
 
     def directories(self) -> list[str]:
         """Names of the directories that hold a file, sorted."""
@@ -114,7 +114,7 @@ class Disk:
         for fault in self.faults:
             fault.before_read(name)
         if position < 0 or size is not None and size < 0:
-            _not_negative(name, position, size or 0)
+            _not_negative(name, min(position, size or 0))
         return self._held(name, position, size)
 
     def _held(self, name: str, position: int = 0, size: int | None = None) -> bytes:
@@ -161,7 +161,7 @@ class Disk:
                 self._write_back_file(file)
 
     def _write_back_file(self, file: File) -> None:
-        dirty = file.dirty_pages()
+        dirty = () if self._cost.page_cache_bytes is None else file.dirty_pages()
         file.flush()
         self._used(file, dirty)
 
@@ -209,7 +209,8 @@ class Disk:
         Errors: ValueError for a position below 0.
         """
         _not_negative(name, position)
-        self._may_write(name, max(self._held_bytes(name), position + len(data)))
+        if self.faults:
+            self._may_write(name, max(self._held_bytes(name), position + len(data)))
         file = self._made(name)
         file.write(position, data)
 
@@ -219,17 +220,17 @@ class Disk:
         Zeros that nobody wrote take no room on the disk.
         """
         _not_negative(name, size)
-        self._may_write(name, min(size, self._held_bytes(name)))
+        if self.faults:
+            self._may_write(name, min(size, self._held_bytes(name)))
         self._made(name).truncate(size)
 
     def flush(self, name: str) -> None:
         """Everything written to this file so far reaches the platter."""
-        self._may_write(name, self._held_bytes(name))
+        if self.faults:
+            self._may_write(name, self._held_bytes(name))
         if file := self.files.get(name):
-            dirty = file.dirty_pages()
-            file.flush()
+            self._write_back_file(file)
             self.cost_us += self._cost.flush_us
-            self._used(file, dirty)
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name, at once, in place of one that has it already.
@@ -320,6 +321,6 @@ class Disk:
         self.faults.clear()
 
 
-def _not_negative(name: str, *numbers: int) -> None:
-    if min(numbers) < 0:
-        raise ValueError(f"{name}: positions and sizes begin at 0, given was {min(numbers)}")
+def _not_negative(name: str, number: int) -> None:
+    if number < 0:
+        raise ValueError(f"{name}: positions and sizes begin at 0, given was {number}")

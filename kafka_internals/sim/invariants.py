@@ -6,6 +6,7 @@ subjects, never at the whole world: a judge that rescans everything makes the se
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 from kafka_internals.sim.trace import Change, Trace
@@ -23,12 +24,24 @@ class InvariantViolated(AssertionError):
 
 
 class Judge(Protocol):
-    """One invariant. `watches` are attribute names, without a key ("remote_log_end_offset")."""
+    """One invariant. `watches` are attribute names, without a key ("remote_log_end_offset").
+
+    It may have `witnesses`: judges themselves, which find nothing wrong, are told before all
+    judges, and may be shared.
+    """
 
     watches: frozenset[str]
 
     def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
         """A sentence where the change broke the invariant; `look(subject)` gives a snapshot."""
+
+
+class _Watching(dict):
+    """Judges by attribute; one with a key is watched by who watches its name."""
+
+    def __missing__(self, attribute: str) -> list[Judge]:
+        judges = self[attribute] = self.get(attribute.partition(".")[0], [])
+        return judges
 
 
 class Trial:
@@ -39,29 +52,24 @@ class Trial:
 
     def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge],
                  concerns: Callable[[str], bool] = lambda subject: True) -> None:
-        self._trace, self._snapshot, self._concerns = trace, look, concerns
-        self._looked: dict[str, Any] = {}                   # by all judges, within one event
+        self._trace, self._concerns = trace, concerns
+        self._look = cache(look)                            # all judges, within one event
         self._seen = len(trace.changes)
-        self._judges = judges
-        self._watching: dict[str, list[Judge]] = {}         # by attribute, as they turn up
-
-    def _look(self, subject: str) -> Any:
-        if subject not in self._looked:
-            self._looked[subject] = self._snapshot(subject)
-        return self._looked[subject]
+        witnesses = (who for one in judges for who in getattr(one, "witnesses", ()))
+        told: list[Judge] = [*dict.fromkeys(witnesses), *judges]
+        self._watching = _Watching({name: [one for one in told if name in one.watches]
+                                    for name in frozenset().union(*(one.watches for one in told))})
 
     def after_event(self, event: int) -> None:
         """Judge every change of the event that is over."""
-        changes, watching, self._looked = self._trace.changes, self._watching, {}
-        while self._seen < len(changes):
-            change = changes[self._seen]
+        if not (changes := self._trace.changes[self._seen:]):
+            return
+        watching, look = self._watching, self._look
+        look.cache_clear()
+        for change in changes:
             self._seen += 1
-            if (judges := watching.get(change[2])) is None:
-                judges = watching[change[2]] = [
-                    one for one in self._judges if change[2].partition(".")[0] in one.watches]
-            if not judges or not self._concerns(change[1]):
-                continue
-            told = Change._make(change)
-            for judge in judges:
-                if sentence := judge.judge(told, self._look):
-                    raise InvariantViolated(type(judge).__name__, event, sentence)
+            if (judges := watching[change[2]]) and self._concerns(change[1]):
+                told = tuple.__new__(Change, change)
+                for judge in judges:
+                    if sentence := judge.judge(told, look):
+                        raise InvariantViolated(type(judge).__name__, event, sentence)

@@ -104,37 +104,38 @@ class Network:
     def _travel_us(self, sender: str, receiver: str, purpose: str) -> int | None:
         link, travel_us = (sender, receiver), self.latency_us
         if self.jitter_us:
-            dice = self._jitter.get(link)
-            if dice is None:
+            if (dice := self._jitter.get(link)) is None:
                 dice = self._jitter[link] = self.world.draw(f"{sender}>{receiver}", "jitter")
             travel_us += dice(self.jitter_us + 1)
-        for fault in self.faults.get(link, ()):
-            delay_us = fault.delay_us(purpose, self.world.draw(f"{sender}>{receiver}", "loss"))
-            if delay_us is None:
-                return None
-            travel_us += delay_us
+        if link in self.faults:
+            for fault in self.faults[link]:
+                delay_us = fault.delay_us(purpose, self.world.draw(f"{sender}>{receiver}", "loss"))
+                if delay_us is None:
+                    return None
+                travel_us += delay_us
         return travel_us
 
     def send(self, connection: Connection, receiver, kind: str, message: Any) -> None:
         """Put a message on its way to one end of a connection; a fault may lose it."""
-        world = self.world
-        to_server = receiver is connection.server
-        if not (to_server or connection.open and connection.server_life == connection.server.life):
+        world, server = self.world, connection.server
+        if receiver is server:
+            sender, life = connection.client, connection.server_life
+        elif connection.open and connection.server_life == server.life:
+            sender, life = server, connection.client_life
+        else:
             return                                # nobody answers or reads on a closed connection
-        sender = connection.client if to_server else connection.server
-        travel_us = self._travel_us(sender.name, receiver.name, connection.purpose)
-        lost = travel_us is None or message.id in self.dropped or receiver.name in \
-            connection.has_gap
-        if lost:
-            self.lose(connection, receiver.name)
-        due_us = None if lost else connection.in_order(
-            receiver.name, world.now_us + travel_us + self.delayed.pop(message.id, 0))
+        name, due_us = receiver.name, None
+        travel_us = self._travel_us(sender.name, name, connection.purpose)
+        if travel_us is None or message.id in self.dropped or name in connection.has_gap:
+            self.lose(connection, name)
+        else:
+            if self.delayed:
+                travel_us += self.delayed.pop(message.id, 0)
+            due_us = connection.in_order(name, world.now_us + travel_us)
+            world.schedule(due_us, receiver, kind, (connection, message), life)
         if world.trace is not None:
             world.trace.flights.append(
-                (world.event, message.id, kind, sender.name, receiver.name, world.now_us, due_us))
-        if not lost:
-            life = connection.server_life if to_server else connection.client_life
-            world.schedule(due_us, receiver, kind, (connection, message), life)
+                (world.event, message.id, kind, sender.name, name, world.now_us, due_us))
 
     def lose(self, connection: Connection, receiver: str) -> None:
         """Nothing more arrives there on this connection; a client's machine gives up in the end."""

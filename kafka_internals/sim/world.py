@@ -11,6 +11,7 @@ from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
 
+from kafka_internals.sim.collector import no_collector
 from kafka_internals.sim.network import RESET, Network
 
 TICK, REQUEST, RESPONSE, DISCONNECTED = "tick", "request", "response", "disconnected"
@@ -32,9 +33,7 @@ class Node:
         if deadline_us != self.deadline_us:
             self.deadline_us = deadline_us
             if deadline_us is not None:
-                now_us = self.world.now_us
-                self.world.schedule(deadline_us if deadline_us > now_us else now_us, self, TICK,
-                                    deadline_us)
+                self.world.schedule(max(deadline_us, self.world.now_us), self, TICK, deadline_us)
 
     def end_life(self, powered: bool = True) -> None:
         """Whatever was scheduled for this node so far will not happen to it any more."""
@@ -59,6 +58,7 @@ class World:
         self.seed, self.without = seed, without
         self.now_us, self.event = begin_us, 0
         self.finished = 0                     # the last event that is over
+        self.before = 0                       # how many events there were before the first one
         self.nodes: dict[str, Node] = {}
         self.network = Network(self, latency_us, jitter_us)
         self.trace = None                     # a Trace, or None: the engine runs without a listener
@@ -72,8 +72,8 @@ class World:
     def draw(self, node: str, purpose: str) -> Callable[[int], int]:
         """The dice of (seed, node, purpose): `draw(n)` gives 0..n-1, the same in every run."""
         if (node, purpose) not in self._dice:
-            stream = Random(f"{self.seed}/{node}/{purpose}")
-            self._dice[node, purpose] = lambda n: int(stream.random() * n)
+            stream = Random(f"{self.seed}/{node}/{purpose}").random
+            self._dice[node, purpose] = lambda n: int(stream() * n)
         return self._dice[node, purpose]
 
     def schedule(self, due_us: int, node: Node, kind: str, payload: Any,
@@ -138,13 +138,14 @@ class World:
 
     def count_from_here(self) -> None:
         """What has happened so far is no part of the run: the next event is the first."""
-        self.event = self.finished = 0
+        self.before, self.event, self.finished = self.event, 0, 0
         self._agenda[:] = [(*entry[:2], 0, *entry[3:]) for entry in self._agenda]
 
     def next_due_us(self) -> int | None:
         """When the next entry of the agenda is due; None where nothing will ever happen again."""
         return self._agenda[0][0] if self._agenda else None
 
+    @no_collector()
     def run_to(self, now_us: int) -> None:
         """Let everything happen that is due up to and including `now_us`; then it is that time.
 

@@ -37,17 +37,16 @@ class AbstractIndex:
         self.max_index_bytes = max_index_bytes
         self.entries = 0
         if storage.exists(name):
-            self.length_bytes = storage.size(name)
+            self._has_length(storage.size(name))
             self.entries = self.max_entries
         else:
-            self.length_bytes = self._whole_entries(max_index_bytes)
+            self._has_length(self._whole_entries(max_index_bytes))
             storage.truncate(name, self.length_bytes)
         self.last_entry = self._read_last()
 
-    @property
-    def max_entries(self) -> int:
-        """How many entries the file has room for."""
-        return self.length_bytes // self.ENTRY.size
+    def _has_length(self, size_bytes: int) -> None:
+        """So long is the file, and so many entries have room in it."""
+        self.length_bytes, self.max_entries = size_bytes, size_bytes // self.ENTRY.size
 
     @property
     def size_bytes(self) -> int:
@@ -144,7 +143,7 @@ class AbstractIndex:
         if size_bytes == self.length_bytes:
             return False
         self._storage.truncate(self.name, size_bytes)
-        self.length_bytes = size_bytes
+        self._has_length(size_bytes)
         if self.max_entries < self.entries:
             self._truncate_to_entries(self.max_entries)
         return True

@@ -82,30 +82,28 @@ class TimestampAndOffset(NamedTuple):
 
 
 class Batches:
-    """A log's batches at one instant: an immutable view that shares the growing list behind it."""
+    """A log's batches at one instant: an immutable view that shares the growing list behind it.
 
-    __slots__ = ("_all", "_count")
+    All views of a log have one `origin` until it is cut: then there is another one.
+    """
+
+    __slots__ = ("origin", "_count")
 
     def __init__(self, all: list[StoredBatch], count: int) -> None:
-        self._all, self._count = all, count
+        self.origin, self._count = all, count
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self):
-        return iter(self._all[:self._count])
+        return iter(self.origin[:self._count])
 
     def __getitem__(self, at: int) -> StoredBatch:
-        return self._all[self._count + at if at < 0 else at]
-
-    @property
-    def origin(self) -> list[StoredBatch]:
-        """What all views of a log share until it is cut: then there is another one."""
-        return self._all
+        return self.origin[self._count + at if at < 0 else at]
 
     def shared_with(self, other: "Batches", known: int = 0) -> int:
         """How many batches, from the first on, are the same in both; `known` are, for sure."""
-        for mine, theirs in zip(self._all[known:self._count], other._all[known:other._count]):
+        for mine, theirs in zip(self.origin[known:self._count], other.origin[known:other._count]):
             if mine[:3] != theirs[:3] or mine.crc != theirs.crc:
                 break
             known += 1
@@ -115,7 +113,7 @@ class Batches:
         """Where the last batch ends that both have with the same leader epoch; 0 without one."""
         at, there = self._count - 1, other._count - 1
         while at >= 0 and there >= 0:
-            mine, theirs = self._all[at], other._all[there]
+            mine, theirs = self.origin[at], other.origin[there]
             if mine.base_offset == theirs.base_offset and mine.leader_epoch == theirs.leader_epoch:
                 return mine.last_offset + 1
             at -= mine.base_offset >= theirs.base_offset
@@ -125,7 +123,7 @@ class Batches:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Batches):
             return NotImplemented
-        if self._all is other._all:
+        if self.origin is other.origin:
             return self._count == other._count
         return list(self) == list(other)
 
@@ -166,19 +164,16 @@ class FileRecords:
         """Write batches whose offsets are final behind the last one; how many bytes."""
         data = b"".join([batch.buffer for batch in batches])
         self._storage.append(self.name, data)
-        position = self.size_bytes
-        self.size_bytes += len(data)
+        position, size = self.size_bytes, len(data)
+        self.size_bytes += size
         if self._known is not None:
             for batch in batches:
-                self._remember(batch, position)
+                header = batch.header
+                self._known.append(StoredBatch(
+                    batch.base_offset, batch.last_offset, header.partition_leader_epoch, position,
+                    batch.size, header.crc, header.max_timestamp))
                 position += batch.size
-        return len(data)
-
-    def _remember(self, batch: RecordBatch, position: int) -> None:
-        header = batch.header
-        self._known.append(StoredBatch(
-            header.base_offset, header.last_offset, header.partition_leader_epoch, position,
-            batch.size, header.crc, header.max_timestamp))
+        return size
 
     def truncate_to(self, size_bytes: int) -> int:
         """Cut the file; how many bytes that took. ValueError where it is shorter."""
@@ -272,6 +267,5 @@ class FileRecords:
 
     def position_of(self, offset: int) -> int:
         """Where in the file the batch that holds `offset` begins; the size of the file past it."""
-        if not self._batches or offset > self._batches[-1].last_offset:
-            return self.size_bytes
-        return self._batches[self.find(offset)].position
+        found, at = self._batches, self.find(offset)
+        return found[at].position if at < len(found) else self.size_bytes

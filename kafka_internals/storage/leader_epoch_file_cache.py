@@ -38,8 +38,7 @@ class LeaderEpochFileCache:
         self._storage, self.name = storage, f"{directory}/{LEADER_EPOCH_CHECKPOINT}"
         if not storage.exists(self.name):
             storage.append(self.name, b"")
-        self.epoch_entries = tuple(self._parse(line)
-                                   for line in read_checkpoint(storage, self.name))
+        self._know(tuple(self._parse(line) for line in read_checkpoint(storage, self.name)))
 
     def _parse(self, line: str) -> EpochEntry:
         try:
@@ -48,9 +47,13 @@ class LeaderEpochFileCache:
         except ValueError:
             raise malformed(self.name, line, "epoch startOffset") from None
 
+    def _know(self, entries: tuple[EpochEntry, ...]) -> None:
+        self.epoch_entries = entries
+        self.latest_epoch = entries[-1].epoch if entries else None      # that has written here
+
     def _set(self, entries: tuple[EpochEntry, ...]) -> None:
         if entries != self.epoch_entries:
-            self.epoch_entries = entries
+            self._know(entries)
             write_checkpoint(self._storage, self.name, (f"{one.epoch} {one.start_offset}"
                                                         for one in entries))
 
@@ -64,8 +67,7 @@ class LeaderEpochFileCache:
         if epoch < 0 or start_offset < 0:
             raise ValueError(f"epoch and start offset are 0 or more; got epoch {epoch} at offset "
                              f"{start_offset} for {self.name}")
-        last = self.latest_entry
-        if last and last.epoch == epoch and last.start_offset <= start_offset:
+        if epoch == self.latest_epoch and self.epoch_entries[-1].start_offset <= start_offset:
             return
         kept = tuple(one for one in self.epoch_entries
                      if one.epoch < epoch and one.start_offset < start_offset)
@@ -98,11 +100,6 @@ class LeaderEpochFileCache:
         """The entry of the lowest epoch."""
         return self.epoch_entries[0] if self.epoch_entries else None
 
-    @property
-    def latest_epoch(self) -> int | None:
-        """The highest epoch that has written to this log."""
-        return self.epoch_entries[-1].epoch if self.epoch_entries else None
-
     def previous_epoch(self, epoch: int) -> int | None:
         """The highest epoch below `epoch`."""
         return max((one.epoch for one in self.epoch_entries if one.epoch < epoch), default=None)
@@ -111,21 +108,21 @@ class LeaderEpochFileCache:
         """The lowest epoch above `epoch`."""
         return min((one.epoch for one in self.epoch_entries if one.epoch > epoch), default=None)
 
-    def end_offset_for(self, requested_epoch: int, log_end_offset: int) -> EpochEntry:
+    def end_offset_for(self, requested_epoch: int, log_end_offset: int) -> tuple[int, int]:
         """(the highest epoch here that is not above the requested one, where it ends).
 
         (-1, -1) for an epoch that this log cannot judge: none, or one above the latest. For one
         below the first it is the requested epoch itself, which ends where the first begins.
         """
         if requested_epoch == UNDEFINED_EPOCH:
-            return EpochEntry(UNDEFINED_EPOCH, UNDEFINED_EPOCH_OFFSET)
+            return UNDEFINED_EPOCH, UNDEFINED_EPOCH_OFFSET
         if requested_epoch == self.latest_epoch:
-            return EpochEntry(requested_epoch, log_end_offset)
+            return requested_epoch, log_end_offset
         at = bisect_right(self.epoch_entries, requested_epoch, key=lambda one: one.epoch)
         if at == len(self.epoch_entries):
-            return EpochEntry(UNDEFINED_EPOCH, UNDEFINED_EPOCH_OFFSET)
+            return UNDEFINED_EPOCH, UNDEFINED_EPOCH_OFFSET
         epoch = self.epoch_entries[at - 1].epoch if at else requested_epoch
-        return EpochEntry(epoch, self.epoch_entries[at].start_offset)
+        return epoch, self.epoch_entries[at].start_offset
 
     def epoch_for_offset(self, offset: int) -> int | None:
         """The epoch that wrote this offset; None where it lies before the first."""

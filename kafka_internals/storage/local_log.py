@@ -25,28 +25,15 @@ class LocalLog:
                  draw: Callable[[int], int]) -> None:
         self.partition, self.directory, self.configs = partition, str(partition), configs
         self._storage, self._draw = storage, draw
+        internal = configs["internal.segment.bytes"]            # its twin without a lower limit
+        self.segment_limit = ("segment.bytes", configs["segment.bytes"]) if internal is None \
+            else ("internal.segment.bytes", internal)
+        self.max_segment_bytes, self._max_segment_ms = self.segment_limit[1], configs["segment.ms"]
         self.segments = LogSegments()
         self.recovery_point = self.log_end_offset = 0
         self._deletions: list[tuple[int, str]] = []             # (when, file)
         self._flush_to = 0                                      # what a roll wants flushed
         self.on_change: Callable[[], None] = lambda: None       # whoever keeps the time looks again
-
-    @property
-    def segment_limit(self) -> tuple[str, int]:
-        """`segment.bytes`, or its internal twin without a lower limit, where that is set."""
-        internal = self.configs["internal.segment.bytes"]
-        return ("segment.bytes", self.configs["segment.bytes"]) if internal is None else \
-            ("internal.segment.bytes", internal)
-
-    @property
-    def max_segment_bytes(self) -> int:
-        """How large a segment may be."""
-        return self.segment_limit[1]
-
-    @property
-    def max_segment_ms(self) -> int:
-        """`segment.ms`."""
-        return self.configs["segment.ms"]
 
     def new_segment(self, base_offset: int, now_ms: int, suffix: str = "") -> LogSegment:
         """Open the segment with this base offset, or make its files."""
@@ -66,7 +53,7 @@ class LocalLog:
     def why_roll(self, batches: list[RecordBatch], size: int, now_ms: int) -> str | None:
         """Which limit makes the log roll before these batches; None where they fit."""
         return self.segments.active.why_roll(RollParams(
-            self.max_segment_ms, self.max_segment_bytes,
+            self._max_segment_ms, self.max_segment_bytes,
             max([batch.header.max_timestamp for batch in batches]), batches[-1].last_offset, size,
             now_ms))
 
@@ -118,8 +105,8 @@ class LocalLog:
 
         A read ends with its segment. Where nothing is left the result is empty.
         """
-        segment = self.segments.floor(offset)
-        while segment is not None and offset < end_offset:
+        segment = self.segments.floor(offset) if offset < end_offset else None
+        while segment is not None:
             following = self.segments.higher(segment.base_offset)
             ends_here = following is None or end_offset < following.base_offset
             last = segment.translate_offset(end_offset) \
@@ -167,6 +154,8 @@ class LocalLog:
     def do_due(self, now_ms: int) -> None:
         """Flush what a roll has left to do, and remove the files whose delay is over."""
         self.flush(self._flush_to)
+        if not self._deletions:
+            return
         for due_ms, name in self._deletions:
             if due_ms <= now_ms and self._storage.exists(name):
                 self._storage.delete(name)

@@ -11,6 +11,7 @@ import re
 import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def topic_configs(given: Mapping[str, Any]) -> dict[str, Any]:
                                          for name, value in given.items()}}
 
 
+@lru_cache(100)
 def derived_id(name: str) -> str:
     """A Uuid as Kafka writes one, in 22 characters: always the same for a name.
 

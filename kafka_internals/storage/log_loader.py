@@ -61,10 +61,7 @@ class LogLoader:
         self._load_segments(log_start_offset)
         if not is_clean:
             self._recover(recovery_point, log_start_offset)
-        self._start_over_below(log_start_offset)
-        if not len(self._segments):
-            self._segments.add(self._new_segment(log_start_offset))
-        next_offset = self._segments.active.read_next_offset()
+        next_offset = self._end_or_start_over(log_start_offset)
         start = max(log_start_offset, self._segments.first.base_offset)
         self._epochs.truncate_from_end(next_offset)
         self._epochs.truncate_from_start(start)
@@ -75,7 +72,7 @@ class LogLoader:
                                                                         next_offset), next_offset)
 
     # -- files on their way -------------------------------------------------------------------
-    def _named(self, suffix: str) -> list[str]:
+    def _named(self, suffix: str | tuple[str, ...]) -> list[str]:
         return [name for name in self._storage.names(self._directory) if name.endswith(suffix)]
 
     def _delete(self, names: list[str], why: str) -> None:
@@ -85,6 +82,8 @@ class LogLoader:
 
     def _complete_swaps(self) -> None:
         """A cleaner that had begun to swap is completed, one that had not is forgotten."""
+        if not self._named((DELETED, CLEANED, SWAP)):
+            return
         self._delete(self._named(DELETED), "it was to be deleted")
         cleaned, swaps = self._named(CLEANED), self._named(SWAP)
         if cleaned:
@@ -148,14 +147,20 @@ class LogLoader:
                                for one in lost]
                 return
 
-    def _start_over_below(self, log_start_offset: int) -> None:
-        if len(self._segments) and self._segments.active.read_next_offset() < log_start_offset:
+    def _end_or_start_over(self, log_start_offset: int) -> int:
+        """Where the log ends; one without segments, or that ends before it begins, is empty."""
+        if self._segments.active is not None:
+            next_offset = self._segments.active.read_next_offset()
+            if next_offset >= log_start_offset:
+                return next_offset
             lost = list(self._segments)
             for one in lost:
                 self._segments.remove(one)
             self._delete_later(lost)
             self.found.append(f"every segment: deleted, the log begins at {log_start_offset} only")
             self._epochs.clear_and_flush()
+        self._segments.add(self._new_segment(log_start_offset))
+        return self._segments.active.read_next_offset()
 
 
 def rebuild_producer_state(producers: ProducerStateManager, segments: LogSegments,

@@ -49,6 +49,7 @@ class LogManager:
         self._due_ms: dict[str, int] = {}
         self._deleted: list[tuple[int, str]] = []               # (when, directory)
         self._is_stale, self._next_ms = True, None              # the deadline as last computed
+        self._was_cut = False           # a log was cut: the next tick tells what that changes
 
     def open(self, partition: TopicPartition, topic_configs: Mapping[str, Any],
              now_ms: int) -> UnifiedLog:
@@ -58,7 +59,7 @@ class LogManager:
             log_start_offset=self._starts.get(partition, 0),
             recovery_point=self._points.get(partition, 0), is_clean=self.was_clean,
             draw=self._draw, producer_id_expiration_ms=self._config["producer.id.expiration.ms"])
-        log.local.on_change = self._look_again
+        log.local.on_change, log.local.on_cut = self._look_again, self._look_again_later
         self._is_stale = True
         self._due_ms.setdefault(RETENTION_CHECK, now_ms + self._config[INITIAL_TASK_DELAY])
         self._due_ms.setdefault(PRODUCER_CHECK, now_ms + self._config[PRODUCER_CHECK])
@@ -66,6 +67,9 @@ class LogManager:
 
     def _look_again(self) -> None:
         self._is_stale = True
+
+    def _look_again_later(self) -> None:
+        self._was_cut = True
 
     def async_delete(self, partition: TopicPartition, unique: str, now_ms: int) -> None:
         """The topic is deleted: its directory is renamed now and removed after the topic's delay.
@@ -114,18 +118,21 @@ class LogManager:
 
         Gives the logs that begin later now, and where they began before.
         """
-        before = {name: log.log_start_offset for name, log in self.logs.items()}
-        for key, due_ms in list(self._due_ms.items()):
-            if due_ms <= now_ms:
-                del self._due_ms[key]
-                if key in (RETENTION_CHECK, PRODUCER_CHECK):
-                    self._look_after(key, now_ms)
-                else:
-                    self._checkpoint(key)
+        if not (self._is_stale or self._was_cut) and (self._next_ms is None
+                                                      or now_ms < self._next_ms):
+            return {}
+        due = [key for key, due_ms in self._due_ms.items() if due_ms <= now_ms]
+        before = {name: log.log_start_offset for name, log in self.logs.items()} if due else {}
+        for key in due:
+            del self._due_ms[key]
+            if key in (RETENTION_CHECK, PRODUCER_CHECK):
+                self._look_after(key, now_ms)
+            else:
+                self._checkpoint(key)
         for log in self.logs.values():
             log.local.do_due(now_ms)
         self._remove_deleted(now_ms)
-        self._is_stale = True
+        self._is_stale, self._was_cut = True, False
         return {name: start for name, start in before.items()
                 if self.logs[name].log_start_offset != start}
 

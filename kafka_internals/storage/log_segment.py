@@ -81,10 +81,11 @@ class LogSegment:
         self._bytes_since_last_index_entry = 0
         self._max_so_far: TimestampOffset | None = None         # None: not read from the index yet
         self._first_batch_timestamp: int | None = None
-        self._began_here = not storage.exists(self.file(LOG))   # every batch is remembered
+        name = self.file(LOG)
+        self._began_here = not storage.exists(name)             # every batch is remembered
         if self._began_here:
-            storage.append(self.file(LOG), b"")
-        self.log = FileRecords(storage, self.file(LOG))
+            storage.append(name, b"")
+        self.log = FileRecords(storage, name)
         self.txn_index = TransactionIndex(storage, self.file(TXN_INDEX), base_offset)
 
     def file(self, kind: str) -> str:
@@ -159,7 +160,8 @@ class LogSegment:
         return 0 <= offset - self.base_offset <= LARGEST_RELATIVE_OFFSET
 
     def _ensure_offset_in_range(self, offset: int) -> None:
-        if not self.can_convert_to_relative_offset(offset) or offset >= LARGEST_OFFSET:
+        if not 0 <= offset - self.base_offset <= LARGEST_RELATIVE_OFFSET \
+                or offset >= LARGEST_OFFSET:
             raise LogSegmentOffsetOverflowException(
                 f"offset {offset} does not fit into {self!r}, which takes {self.base_offset} to "
                 f"{min(self.base_offset + LARGEST_RELATIVE_OFFSET, LARGEST_OFFSET - 1)}")
@@ -171,7 +173,7 @@ class LogSegment:
         Errors: LogSegmentOffsetOverflowException, before anything is written.
         """
         self._ensure_offset_in_range(batches[-1].last_offset)
-        position = self.size
+        position = self.log.size_bytes
         self.log.append(*batches)
         for batch in batches:
             self._index(batch, position)
@@ -182,11 +184,11 @@ class LogSegment:
 
         An entry stands for the batch that is about to be counted, so the first never has one.
         """
-        header, offsets = batch.header, self.offset_index       # its file is there from now on
-        if header.max_timestamp > self.max_timestamp_and_offset_so_far.timestamp:
-            self._max_so_far = TimestampOffset(header.max_timestamp, header.last_offset)
+        timestamp, offsets = batch.header.max_timestamp, self.offset_index  # its file is there now
+        if timestamp > self.max_timestamp_and_offset_so_far.timestamp:
+            self._max_so_far = TimestampOffset(timestamp, batch.last_offset)
         if self._bytes_since_last_index_entry > self.index_interval_bytes:
-            offsets.append(header.last_offset, position)
+            offsets.append(batch.last_offset, position)
             self.time_index.maybe_append(*self._max_so_far)
             self._bytes_since_last_index_entry = 0
         self._bytes_since_last_index_entry += batch.size
@@ -200,10 +202,11 @@ class LogSegment:
     # -- roll ---------------------------------------------------------------------------------
     def why_roll(self, params: RollParams) -> str | None:
         """Which limit makes the log roll before this append, by its config; None where it fits."""
-        if self.size > params.max_segment_bytes - params.messages_size:
+        size = self.log.size_bytes
+        if size > params.max_segment_bytes - params.messages_size:
             return "segment.bytes"
         waited_ms = self.time_waited_for_roll(params.now_ms, params.max_timestamp_in_messages)
-        if self.size > 0 and waited_ms > params.max_segment_ms - self.roll_jitter_ms:
+        if size > 0 and waited_ms > params.max_segment_ms - self.roll_jitter_ms:
             return "segment.ms"
         if self.offset_index.is_full or self.time_index.is_full:
             return "segment.index.bytes"
@@ -265,7 +268,7 @@ class LogSegment:
         limit = max(max_size, first.size) if min_one_message else max_size
         if limit == 0:
             return FetchDataInfo(at, b"")
-        end = self.size if max_position is None else max_position
+        end = self.log.size_bytes if max_position is None else max_position
         size = max(0, min(end - first.position, limit))
         return FetchDataInfo(at, self.log.slice(first.position, size), limit < first.size)
 

@@ -15,6 +15,7 @@ class LogSegments:
     def __init__(self) -> None:
         self._bases: list[int] = []
         self._by_base: dict[int, LogSegment] = {}
+        self.active: LogSegment | None = None       # the one that is written to
 
     def __len__(self) -> int:
         return len(self._bases)
@@ -30,11 +31,13 @@ class LogSegments:
         if segment.base_offset not in self._by_base:
             insort(self._bases, segment.base_offset)
         self._by_base[segment.base_offset] = segment
+        self.active = self._by_base[self._bases[-1]]
 
     def remove(self, segment: LogSegment) -> None:
         """Forget a segment; its files stay."""
         self._bases.remove(segment.base_offset)
         del self._by_base[segment.base_offset]
+        self.active = self._by_base[self._bases[-1]] if self._bases else None
 
     @property
     def base_offsets(self) -> tuple[int, ...]:
@@ -46,20 +49,18 @@ class LogSegments:
         """The oldest segment."""
         return self._by_base[self._bases[0]] if self._bases else None
 
-    @property
-    def active(self) -> LogSegment:
-        """The one that is written to; IndexError where there is none."""
-        return self._by_base[self._bases[-1]]
-
     def floor(self, offset: int) -> LogSegment | None:
         """The segment that holds the offset, or would: the last one that begins at or before."""
+        if self.active is not None and offset >= self.active.base_offset:
+            return self.active                      # readers are mostly at the end
         at = bisect_right(self._bases, offset)
         return self._by_base[self._bases[at - 1]] if at else None
 
     def higher(self, base_offset: int) -> LogSegment | None:
         """The segment after the one that begins at `base_offset`."""
-        at = bisect_right(self._bases, base_offset)
-        return self._by_base[self._bases[at]] if at < len(self._bases) else None
+        if self.active is None or base_offset >= self.active.base_offset:
+            return None
+        return self._by_base[self._bases[bisect_right(self._bases, base_offset)]]
 
     def from_offset(self, offset: int) -> list[LogSegment]:
         """The segment that holds the offset and all behind it."""

@@ -99,7 +99,7 @@ class LogValidator:
         if origin is AppendOrigin.CLIENT:
             self._ensure_clients_batch(batch.header)
         source = batch.header.compression_type
-        target = self._target(batch.header)
+        target = self._target(batch.header, source)
         plain = source == target == "none" and not batch.header.attributes & LOG_APPEND_TIME
         visit = plain and self._skim(batch, now_ms) or \
             self._visit(batch, now_ms, partial=source == target != "none")
@@ -118,9 +118,8 @@ class LogValidator:
         at = offset + visit.index_of_max_timestamp if visit.index_of_max_timestamp >= 0 else -1
         return ValidationResult(stored, visit.max_timestamp, at, NO_TIMESTAMP, rebuilt)
 
-    def _target(self, header: BatchHeader) -> str:
+    def _target(self, header: BatchHeader, source: str) -> str:
         """The codec to store in. Control records are not compressed unless they came so."""
-        source = header.compression_type
         plain_control = source == "none" and header.attributes & CONTROL
         return source if self._codec is None or plain_control else self._codec
 
@@ -131,7 +130,7 @@ class LogValidator:
             raise InvalidRecordException(
                 f"a batch for {self.partition} spans the offsets {header.base_offset} to "
                 f"{header.last_offset}, but declares {count} records")
-        if header.is_control:
+        if header.attributes & CONTROL:
             raise InvalidRecordException("Clients are not allowed to write control records")
         if header.producer_id >= 0 and header.base_sequence < 0:
             raise InvalidRecordException(

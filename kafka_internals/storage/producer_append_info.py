@@ -49,20 +49,21 @@ class ProducerAppendInfo:
         Errors, in this order: InvalidProducerEpochException, OutOfOrderSequenceException,
         InvalidTxnStateException (a plain batch while a transaction is open).
         """
-        self._check_epoch(header, header.producer_epoch < self.entry.producer_epoch)
+        if header.producer_epoch < self.entry.producer_epoch:
+            self._refuse_epoch(header)
         if self.origin is AppendOrigin.CLIENT:
             self._check_sequence(header)
-        open_since = self.entry.current_txn_first_offset
-        if open_since is not None and not header.is_transactional:
+        open_since, is_transactional = self.entry.current_txn_first_offset, header.is_transactional
+        if open_since is not None and not is_transactional:
             raise InvalidTxnStateException(
                 f"Expected transactional write from producer {header.producer_id} at offset "
                 f"{header.base_offset} in partition {self.partition}: its transaction is open "
                 f"since offset {open_since}")
         self.entry = self.entry.with_batch(header)
-        if open_since is None and header.is_transactional:
+        if open_since is None and is_transactional:
             self.entry = self.entry._replace(current_txn_first_offset=header.base_offset)
             self.started.append(TxnMetadata(header.producer_id, header.base_offset))
-        self.is_transactional |= header.is_transactional
+        self.is_transactional |= is_transactional
 
     def append_end_txn_marker(self, header: BatchHeader, is_aborted: bool, coordinator_epoch: int,
                               transaction_version: int = 0) -> CompletedTxn | None:
@@ -71,7 +72,8 @@ class ProducerAppendInfo:
         None where no transaction was open. Errors: InvalidProducerEpochException,
         TransactionCoordinatorFencedException.
         """
-        self._check_epoch(header, self._is_stale_marker(header.producer_epoch, transaction_version))
+        if self._is_stale_marker(header.producer_epoch, transaction_version):
+            self._refuse_epoch(header)
         if coordinator_epoch < self.entry.coordinator_epoch \
                 and self.origin is not AppendOrigin.REPLICATION:
             raise TransactionCoordinatorFencedException(
@@ -96,8 +98,8 @@ class ProducerAppendInfo:
         return epoch < known or \
             epoch == known and self.entry.current_txn_first_offset is not None
 
-    def _check_epoch(self, header: BatchHeader, is_stale: bool) -> None:
-        if is_stale and self.origin is not AppendOrigin.REPLICATION:
+    def _refuse_epoch(self, header: BatchHeader) -> None:
+        if self.origin is not AppendOrigin.REPLICATION:
             raise InvalidProducerEpochException(
                 f"Epoch of producer {header.producer_id} at offset {header.base_offset} in "
                 f"{self.partition} is {header.producer_epoch}, which is smaller than the last "

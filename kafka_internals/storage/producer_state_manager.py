@@ -173,9 +173,9 @@ class ProducerStateManager:
 
     def on_high_watermark_updated(self, high_watermark: int) -> None:
         """Markers below the high watermark are on every in-sync replica."""
-        for first, txn in list(self._unreplicated.items()):
-            if txn.last_offset < high_watermark:
-                del self._unreplicated[first]
+        if self._unreplicated:
+            self._unreplicated = {first: txn for first, txn in self._unreplicated.items()
+                                  if txn.last_offset >= high_watermark}
 
     def has_late_transaction(self, now_ms: int) -> bool:
         """True where the earliest open transaction is older than any coordinator would allow."""

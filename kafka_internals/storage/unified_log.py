@@ -7,6 +7,7 @@ wrote what, in which epoch, how far readers may go, and where the log begins.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -21,9 +22,9 @@ from kafka_internals.errors import (
     RecordTooLargeException,
     UnexpectedAppendOffsetException,
 )
-from kafka_internals.record_batch import RecordBatch
+from kafka_internals.record_batch import CONTROL, RecordBatch
 from kafka_internals.storage.append_origin import AppendOrigin
-from kafka_internals.storage.fetch_data_info import LogReadInfo
+from kafka_internals.storage.fetch_data_info import LogOffsetMetadata, LogReadInfo
 from kafka_internals.storage.file_records import (
     Batches,
     Storage,
@@ -63,7 +64,6 @@ class UnifiedLog:
         self._expiration_ms, self._verified = producer_id_expiration_ms, verification_enabled
         self._max_message_bytes = configs["max.message.bytes"]
         self._flush_messages = configs["flush.messages"]
-        self._validator = LogValidator(partition, configs)
         self.local = LocalLog(partition, storage, configs, draw)
         self.epochs = LeaderEpochFileCache(storage, self.local.directory)
         self.producers = self._new_producers()
@@ -77,6 +77,10 @@ class UnifiedLog:
         self.high_watermark = self.log_start_offset
         self.local.segments.active.resize_indexes(configs["segment.index.bytes"])
         self._all: list[StoredBatch] | None = None    # of `batches`, made when first asked for
+
+    @cached_property
+    def _validator(self) -> LogValidator:
+        return LogValidator(self.partition, self.configs)
 
     def _new_producers(self) -> ProducerStateManager:
         return ProducerStateManager(self.partition, self._storage, self.local.directory,
@@ -114,9 +118,9 @@ class UnifiedLog:
         if valid.rebuilt:
             self._ensure_small(valid.batch)
         info = self._append([valid.batch], origin, now_ms, transaction_version, guard)
-        return info if info.is_duplicate else info._replace(
-            max_timestamp=valid.max_timestamp, log_append_time_ms=valid.log_append_time_ms,
-            offset_of_max_timestamp=valid.offset_of_max_timestamp)
+        return info if info.is_duplicate else LogAppendInfo(
+            *info[:3], valid.max_timestamp, valid.offset_of_max_timestamp,
+            valid.log_append_time_ms)
 
     def _ensure_appendable(self, batch: RecordBatch, origin: AppendOrigin) -> None:
         if origin is AppendOrigin.CLIENT and batch.base_offset != 0:
@@ -153,7 +157,7 @@ class UnifiedLog:
             taken.append(batch)
         if not taken:
             return None
-        if taken[0].base_offset < self.log_end_offset:
+        if taken[0].base_offset < self.local.log_end_offset:
             raise UnexpectedAppendOffsetException(
                 f"Unexpected offset in append to {self.partition}. First offset "
                 f"{taken[0].base_offset} is less than the next offset {self.log_end_offset}.")
@@ -162,27 +166,29 @@ class UnifiedLog:
     def _append(self, batches: list[RecordBatch], origin: AppendOrigin, now_ms: int,
                 transaction_version: int = 0, guard: int | None = None) -> LogAppendInfo:
         """In Kafka's order: epochs, size, roll, producers, bytes, transactions."""
+        size, local = 0, self.local
         for batch in batches:
             self.epochs.assign(batch.header.partition_leader_epoch, batch.base_offset)
-        size = sum([batch.size for batch in batches])
-        if origin is not AppendOrigin.REPLICATION and size > self.local.max_segment_bytes:
+            size += batch.size
+        if origin is not AppendOrigin.REPLICATION and size > local.max_segment_bytes:
             raise RecordBatchTooLargeException(
                 f"Message batch size is {size} bytes in append to partition {self.partition}, "
                 f"which exceeds the maximum configured segment size of "
-                f"{self.local.max_segment_bytes}.")
-        if self.local.why_roll(batches, size, now_ms):
+                f"{local.max_segment_bytes}.")
+        if local.why_roll(batches, size, now_ms):
             self.roll(now_ms, batches[0].base_offset)
         infos, completed, repeated = self._judge_producers(batches, origin, transaction_version,
                                                            guard)
         if repeated is not None:
             return LogAppendInfo(repeated.first_offset, repeated.last_offset, self.log_end_offset,
                                  log_append_time_ms=repeated.timestamp, is_duplicate=True)
-        self.local.append(batches)
-        self._remember(batches)
+        local.append(batches)
+        if self._all is not None:
+            self._remember(batches)
         self._update_producers(infos, completed)
-        if self._flush_messages <= self.log_end_offset - self.local.recovery_point:
+        if self._flush_messages <= local.log_end_offset - local.recovery_point:
             self.flush()
-        return LogAppendInfo(batches[0].base_offset, batches[-1].last_offset, self.log_end_offset)
+        return LogAppendInfo(batches[0].base_offset, batches[-1].last_offset, local.log_end_offset)
 
     def _judge_producers(self, batches: list[RecordBatch], origin: AppendOrigin, version: int,
                          guard: int | None) -> tuple:
@@ -200,13 +206,13 @@ class UnifiedLog:
             info = infos.get(header.producer_id) or \
                 self.producers.prepare_update(header.producer_id, origin)
             infos[header.producer_id] = info
-            if marker := read_marker(batch):
+            if not header.attributes & CONTROL:
+                info.append_data_batch(header)
+            elif marker := read_marker(batch):
                 ended = info.append_end_txn_marker(
                     header, marker.control_type is ControlRecordType.ABORT,
                     marker.coordinator_epoch, version)
                 completed += [ended] if ended else []
-            elif not header.is_control:
-                info.append_data_batch(header)
         return infos, completed, None
 
     def _update_producers(self, infos: dict[int, ProducerAppendInfo],
@@ -217,7 +223,7 @@ class UnifiedLog:
             self.local.segments.active.update_txn_index(txn,
                                                         self.producers.last_stable_offset(txn))
             self.producers.complete_txn(txn)
-        self.producers.update_map_end_offset(self.log_end_offset)
+        self.producers.map_end_offset = self.local.log_end_offset
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:
         """Begin a new segment; what the producers are known to be there is written beside it."""
@@ -235,11 +241,14 @@ class UnifiedLog:
         A torn first batch is left out whole. An offset between the two ends gives what is there;
         outside OffsetOutOfRangeException.
         """
-        log_end_offset = self.log_end_offset
+        log_end_offset = self.local.log_end_offset
         if not self.log_start_offset <= offset <= log_end_offset:
             raise OffsetOutOfRangeException(
                 f"Received request for offset {offset} for partition {self.partition}, but we only "
                 f"have log segments upto {log_end_offset}.")
+        if offset >= end_offset:
+            return LogReadInfo(b"", self.log_start_offset, log_end_offset,
+                               LogOffsetMetadata(offset), () if committed_only else None)
         info = self.local.read(offset, max_bytes, min_one_message, end_offset)
         records = b"" if info.first_entry_incomplete else info.records
         aborted = self._aborted(offset, info.fetch_offset_metadata, len(records)) \
@@ -278,7 +287,7 @@ class UnifiedLog:
     # -- how far readers may go ---------------------------------------------------------------
     def update_high_watermark(self, offset: int) -> int:
         """Move the mark, between the log's two ends; where it is then."""
-        self.high_watermark = max(self.log_start_offset, min(offset, self.log_end_offset))
+        self.high_watermark = max(self.log_start_offset, min(offset, self.local.log_end_offset))
         self.producers.on_high_watermark_updated(self.high_watermark)
         return self.high_watermark
 
@@ -367,9 +376,8 @@ class UnifiedLog:
 
     # -- seen from outside --------------------------------------------------------------------
     def _remember(self, batches: list[RecordBatch]) -> None:
-        if self._all is not None:
-            known = self.local.segments.active.log.snapshot()
-            self._all += [known[at] for at in range(len(known) - len(batches), len(known))]
+        known = self.local.segments.active.log.snapshot()
+        self._all += [known[at] for at in range(len(known) - len(batches), len(known))]
 
     def batches(self) -> Batches:
         """The batches in the log now, as a shared immutable view."""

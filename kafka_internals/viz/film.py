@@ -5,9 +5,7 @@ the changes of what its scenes can be asked about and everything these were read
 before its window only what four links reach.
 """
 
-import gc
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -75,29 +73,16 @@ class View:
         insides = self._insides and self._insides()
         camera = Camera(self.draw, subject, believers, cluster.words, first=since, last=last,
                         insides=insides, of_data=self.of_data)
-        with _no_collector():
-            twin = cluster.again(prepare=camera.attach)
-            trace = twin.trace
-            return film_of(camera.shots, trace, cluster.words,
-                           title=title or self._title(subject),
-                           telling=telling or _telling(camera.shots),
-                           chapters=[{"at_us": told_us(trace.event(event).t_us), "title": name}
-                                     for event, name in chapters],
-                           window=(since, last), cost=twin.setup.cost.described(),
-                           insides=insides) | {
-                "run": fingerprint([repr(twin.setup), repr(twin.journal)])}
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Filming makes ten thousands of dicts that all stay: looking for garbage doubles its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+        twin = cluster.again(prepare=camera.attach)
+        trace = twin.trace
+        return film_of(camera.shots, trace, cluster.words,
+                       title=title or self._title(subject),
+                       telling=telling or _telling(camera.shots),
+                       chapters=[{"at_us": told_us(trace.event(event).t_us), "title": name}
+                                 for event, name in chapters],
+                       window=(since, last), cost=twin.setup.cost.described(),
+                       insides=insides) | {
+            "run": fingerprint([repr(twin.setup), repr(twin.journal)])}
 
 
 def view(title: Callable[[Any], str], insides: Callable[[], Any] | None = None,

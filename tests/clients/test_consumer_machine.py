@@ -87,8 +87,8 @@ class Reading(RuleBasedStateMachine):
         manager = self._brokers[send.to]
         try:
             request = manager.new_context(send.request, self.talk.now_ms)
-            body = manager.update_and_generate_response_data(request, tuple(
-                self._read(one, most) for one in request.body.partitions), self.talk.now_ms)
+            body = manager.update_and_generate_response_data(request, FetchResponse(tuple(
+                self._read(one, most) for one in request.body.partitions)), self.talk.now_ms)
         except ApiException as error:
             body = FetchResponse((), error=error.error_name)
         self.talk.answer(send, body)

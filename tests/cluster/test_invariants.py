@@ -24,10 +24,12 @@ from kafka_internals.cluster.invariants import (
 )
 from kafka_internals.cluster.replication_judges import (
     AckedImpliesCommitted,
+    Beliefs,
     CommittedNeverLost,
     EpochMonotone,
     FollowerHwBound,
     LeaderCandidateCompleteness,
+    LostBytes,
     StrongIsr,
     ValidHighWatermark,
     WeakIsr,
@@ -167,7 +169,7 @@ def keeps(self, size_bytes):
 
 def makes_memory(self, size_bytes, allocate=BufferPool.allocate):
     """A pool that never lets anybody wait."""
-    self._non_pooled_bytes += max(0, size_bytes - self.available_bytes)
+    self.available_bytes += max(0, size_bytes - self.available_bytes)
     return allocate(self, size_bytes)
 
 
@@ -270,12 +272,13 @@ def judged_schedule(seed):
     """A schedule's changes, and for each judge how often it was called and looked."""
     schedule = Schedule(seed)
     run = schedule.cluster.machine
-    calls, looks = Counter(), Counter()
+    calls, looks, lost = Counter(), Counter(), LostBytes()
 
     class Counting:
         def __init__(self, judge):
             self.judged, self.watches = judge, judge.watches
             self.name = type(judge).__name__
+            self.witnesses = getattr(judge, "witnesses", ())
 
         def judge(self, change, look):
             calls[self.name] += 1
@@ -287,8 +290,9 @@ def judged_schedule(seed):
             return self.judged.judge(change, noted)
 
     judges = [Counting(judge) for judge in (
-        ValidHighWatermark(run.image_of), WeakIsr(), NoDirtyRead(), OffsetsDense(),
-        AckedNeverLost(run), BufferMemoryBounded(), ProducedOnceInOrder(run))]
+        ValidHighWatermark(run.image_of, lost), WeakIsr(Beliefs(lost)),
+        NoDirtyRead(), OffsetsDense(), AckedNeverLost(run), BufferMemoryBounded(run),
+        ProducedOnceInOrder(run))]
     trial = Trial(run.world.trace, run.look, judges, is_no_metadata)
     run.world.after_event.append(trial.after_event)
     schedule.run()

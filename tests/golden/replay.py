@@ -150,8 +150,8 @@ class Replay:
                 "leaderEpoch": found.leader_epoch}
 
     def _epoch_end(self, step: dict, expected: dict) -> dict:
-        found = self.log.epochs.end_offset_for(step["epoch"], self.log.log_end_offset)
-        return {"leaderEpoch": found.epoch, "endOffset": found.start_offset}
+        epoch, end = self.log.epochs.end_offset_for(step["epoch"], self.log.log_end_offset)
+        return {"leaderEpoch": epoch, "endOffset": end}
 
     def _delete_records(self, step: dict, expected: dict) -> dict:
         try:

@@ -37,7 +37,8 @@ class Broker:
         given = {data.partition: data for data in gives}
         results = tuple(given.get(tp(number), PartitionData(tp(number), "NONE", 0, 0))
                         for number in read)
-        return read, self.manager.update_and_generate_response_data(request, results, now_ms)
+        full = request.body.response(results)
+        return read, self.manager.update_and_generate_response_data(request, full, now_ms)
 
     def session(self, *asked, **more):
         """Begin one: its next metadata."""

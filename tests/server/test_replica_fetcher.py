@@ -87,7 +87,7 @@ def test_a_partition_with_an_error_waits_and_the_others_go_on():
 def test_where_every_partition_failed_nothing_is_asked_until_the_back_off_is_over():
     one = Follower(2, replica_fetch_backoff_ms=300)
     one.answer(10, "UNKNOWN_LEADER_EPOCH", "UNKNOWN_TOPIC_OR_PARTITION")
-    assert one.request is None and one.fetcher.next_deadline_ms() == 310
+    assert one.request is None and one.fetcher.due_ms == 310
     assert one.fetcher.tick(309) == []
     one.do(one.fetcher.tick(310))
     assert one.asked() == "fetch orders-0 at 0, orders-1 at 0"
@@ -126,7 +126,7 @@ def test_a_lost_connection_is_tried_again_after_the_back_off():
     one = Follower()
     late, one.request = one.request, None
     one.do(one.fetcher.disconnected(40))
-    assert one.fetcher.next_deadline_ms() == 1_040 and one.fetcher.tick(1_039) == []
+    assert one.fetcher.due_ms == 1_040 and one.fetcher.tick(1_039) == []
     one.do(one.fetcher.tick(1_040))
     assert one.asked() == "fetch orders-0 at 0"
     body = FetchResponse((PartitionData(TopicPartition("orders", 0), "NONE", 0, 0, batch(0)),))
@@ -136,9 +136,9 @@ def test_a_lost_connection_is_tried_again_after_the_back_off():
 @pytest.mark.parametrize("backoff_ms", [0, 1_000])
 def test_a_request_without_an_answer_is_given_up(backoff_ms):
     one = Follower(replica_socket_timeout_ms=2_000, replica_fetch_backoff_ms=backoff_ms)
-    assert one.fetcher.tick(2_000) == [] and one.fetcher.next_deadline_ms() == 2_001
+    assert one.fetcher.tick(2_000) == [] and one.fetcher.due_ms == 2_001
     one.request = None
     one.do(one.fetcher.tick(2_001))
-    assert one.closed == 1 and one.fetcher.next_deadline_ms() == 2_001 + backoff_ms
+    assert one.closed == 1 and one.fetcher.due_ms == 2_001 + backoff_ms
     one.do(one.fetcher.tick(2_001 + backoff_ms))
     assert one.asked() == "fetch orders-0 at 0"

@@ -48,7 +48,7 @@ def state(one: Follower) -> str:
 def test_a_follower_that_is_fenced_in_its_own_epoch_waits_for_metadata():
     one = Follower()
     one.answer(5, "FENCED_LEADER_EPOCH")
-    assert (state(one), one.request, one.fetcher.next_deadline_ms()) == ("FAILED", None, None)
+    assert (state(one), one.request, one.fetcher.due_ms) == ("FAILED", None, None)
     assert one.partitions[0].snapshot().fetch_state == "FAILED"
     partition = one.partitions[0]
     partition.registration = partition.registration._replace(leader_epoch=1)

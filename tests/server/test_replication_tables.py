@@ -96,12 +96,12 @@ def rounds(leader: dict, leader_end: int, follower: dict, end: int) -> list[tupl
     ahead, own, told = cache(leader), cache(follower), []
     while True:
         epoch = own.latest_epoch
-        answer = ahead.end_offset_for(epoch, leader_end)
-        if answer.epoch == epoch and answer.start_offset >= end:
+        known, ends = answer = ahead.end_offset_for(epoch, leader_end)
+        if known == epoch and ends >= end:
             return told
         cut = get_offset_truncation_state(EpochEndOffset(*answer), 0, end,
                                           lambda e, at=end: own.end_offset_for(e, at))
-        told.append(((end, epoch), tuple(answer), cut.offset))
+        told.append(((end, epoch), answer, cut.offset))
         assert cut.offset < end, "each round takes something away"
         end = cut.offset
         own.truncate_from_end(end)
@@ -169,7 +169,7 @@ def test_a_g11_leaders_that_wrote_nothing_leave_only_the_last():
     for epoch in (5, 6, 7):
         one.assign(epoch, 10)
     assert [tuple(entry) for entry in one.epoch_entries] == [(4, 0), (7, 10)]
-    assert tuple(one.end_offset_for(5, 10)) == (4, 10)
+    assert one.end_offset_for(5, 10) == (4, 10)
 
 
 # -- what a leader knows of a follower ----------------------------------------------------------
