@@ -47,6 +47,8 @@ def size_of_unsigned_varint(number: int) -> int:
 
 def size_of_varint(number: int) -> int:
     """How many bytes `varint(number)` has."""
+    if 0 <= number < 8192:
+        return 1 if number < 64 else 2
     return ((number << 1 ^ number >> 63).bit_length() + 6) // 7 or 1
 
 

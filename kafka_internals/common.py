@@ -23,8 +23,7 @@ class TopicPartition(NamedTuple):
     topic: str
     partition: int
 
-    def __str__(self) -> str:
-        return f"{self.topic}-{self.partition}"
+    __str__ = lru_cache(4_096)(lambda self: f"{self.topic}-{self.partition}")   # asked so often
 
     @classmethod
     def of(cls, given: "TopicPartition | str | tuple[str, int]") -> "TopicPartition":

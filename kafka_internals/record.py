@@ -85,7 +85,7 @@ def _encode_headers(headers: Headers) -> bytes:
 
 def size_of_content(key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
     """Bytes of key, value and headers with their lengths, as a record holds them."""
-    size = _size_of(key) + _size_of(value) + size_of_varint(len(headers))
+    size = _size_of(key) + _size_of(value) + (size_of_varint(len(headers)) if headers else 1)
     for name, data in headers:
         size += _size_of(name.encode()) + _size_of(data)
     return size
@@ -100,7 +100,7 @@ def size_in_bytes(timestamp_delta: int, offset_delta: int, key: bytes | None,
 
 
 def _size_of(data: bytes | None) -> int:
-    return 1 if data is None else size_of_varint(len(data)) + len(data)
+    return 1 if data is None else size_of_varint(size := len(data)) + size
 
 
 # -- reading ----------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def decode_record(buffer: bytes, position: int, base_offset: int,
     offset_delta, position = read_varint(buffer, position)
     key, position = _read_sized(buffer, position)
     value, position = _read_sized(buffer, position)
-    headers, position = _read_headers(buffer, position)
+    headers, position = _read_headers(buffer, position) if buffer[position] else ((), position + 1)
     if position != end:
         raise ValueError(f"its length is {length}, but its fields take {position - end + length}")
     return Record(base_offset + offset_delta, base_timestamp + timestamp_delta, key, value,

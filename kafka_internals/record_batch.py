@@ -206,25 +206,26 @@ class RecordBatch:
         self.base_offset = header.base_offset                       # of the first record
         self.last_offset = header.base_offset + header.last_offset_delta
 
-    def _flaw(self) -> str | None:
-        header = self.header
-        if LOG_OVERHEAD + header.batch_length != self.size:
-            return f"its header declares {header.size} bytes, it has {self.size}"
-        if header.magic != MAGIC:
-            return f"its magic is {header.magic}; this is the format of magic {MAGIC}"
-        if header.crc != (computed := crc32c(self.buffer[CRC_COVERS_FROM:])):
-            return f"its stored crc is {header.crc:#010x}, its bytes give {computed:#010x}"
-        return None
-
     def is_valid(self) -> bool:
         """True where size, magic and checksum are right."""
-        return self._flaw() is None
+        try:
+            self.ensure_valid()
+        except CorruptRecordException:
+            return False
+        return True
 
     def ensure_valid(self) -> None:
         """CorruptRecordException, with both values, where size, magic or checksum are wrong."""
-        if flaw := self._flaw():
-            raise CorruptRecordException(f"the batch at offset {self.base_offset} is corrupt: "
-                                         f"{flaw}")
+        header = self.header
+        if LOG_OVERHEAD + header.batch_length != self.size:
+            flaw = f"its header declares {header.size} bytes, it has {self.size}"
+        elif header.magic != MAGIC:
+            flaw = f"its magic is {header.magic}; this is the format of magic {MAGIC}"
+        elif header.crc != (computed := crc32c(self.buffer[CRC_COVERS_FROM:])):
+            flaw = f"its stored crc is {header.crc:#010x}, its bytes give {computed:#010x}"
+        else:
+            return
+        raise CorruptRecordException(f"the batch at offset {self.base_offset} is corrupt: {flaw}")
 
     def with_offsets(self, base_offset: int, leader_epoch: int) -> "RecordBatch":
         """The same batch as a leader stores it; the checksum still holds."""
@@ -267,7 +268,7 @@ class RecordBatch:
         return read_records(self.buffer, RECORD_BATCH_OVERHEAD, header)
 
     def __eq__(self, other: object) -> bool:
-        return self.buffer == other.buffer if isinstance(other, RecordBatch) else NotImplemented
+        return self.buffer == other.buffer if type(other) is RecordBatch else NotImplemented
 
     def __hash__(self) -> int:
         return self.header.crc

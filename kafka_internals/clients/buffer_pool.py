@@ -41,18 +41,14 @@ class BufferPool:
     """The books of one producer's memory.
 
     `available_bytes` no batch uses, kept buffers included; `lowest_bytes` were the fewest so far.
+    `waiters` wait for memory, the first first.
     """
 
     def __init__(self, total_bytes: int, poolable_bytes: int) -> None:
         self.total_bytes, self.poolable_bytes = total_bytes, poolable_bytes
         self.available_bytes = self.lowest_bytes = total_bytes
         self._free_buffers = 0
-        self._waiters: deque[Allocation] = deque()
-
-    @property
-    def queued(self) -> int:
-        """How many wait for memory."""
-        return len(self._waiters)
+        self.waiters: deque[Allocation] = deque()
 
     def allocate(self, size_bytes: int) -> Allocation:
         """A buffer, at once where there is room (also past those who wait), else later.
@@ -67,15 +63,15 @@ class BufferPool:
         if self.available_bytes >= size_bytes:
             self._take(wanted)
         else:
-            self._waiters.append(wanted)
+            self.waiters.append(wanted)
         return wanted
 
     def resume(self, wanted: Allocation) -> bool:
         """Whoever waits tries again: the first in the queue takes what there is now."""
-        if not wanted.done and self._waiters[0] is wanted:
+        if not wanted.done and self.waiters[0] is wanted:
             self._take(wanted)
             if wanted.done:
-                self._waiters.popleft()
+                self.waiters.popleft()
         return wanted.done
 
     def _take(self, wanted: Allocation) -> None:
@@ -94,7 +90,7 @@ class BufferPool:
 
     def give_up(self, wanted: Allocation) -> None:
         """Somebody has waited long enough: what it had got so far is free again."""
-        self._waiters.remove(wanted)
+        self.waiters.remove(wanted)
         self.available_bytes += wanted.got_bytes
 
     def deallocate(self, size_bytes: int) -> None:
@@ -112,4 +108,4 @@ class BufferPool:
     def snapshot(self) -> BufferPoolSnapshot:
         """Frozen."""
         return BufferPoolSnapshot(self.total_bytes, self.available_bytes, self._free_buffers,
-                                  tuple((one.size_bytes, one.got_bytes) for one in self._waiters))
+                                  tuple((one.size_bytes, one.got_bytes) for one in self.waiters))

@@ -107,7 +107,7 @@ class Fetcher:
         return effects
 
     def _is_fetchable(self, name: TopicPartition, state: TopicPartitionState) -> bool:
-        return state.is_fetchable() and name not in self._completed
+        return name not in self._completed and state.is_fetchable()
 
     def disconnected(self, broker: int, in_flight: list[InFlight]) -> list[Changed]:
         """A fetch that is not answered leaves its session in doubt, and who was preferred too."""

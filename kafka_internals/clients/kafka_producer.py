@@ -103,7 +103,7 @@ class KafkaProducer:
 
     def flush(self, now_ms: int) -> list:
         """Let every batch go at once until all records that were sent so far are answered."""
-        self._flush_upto = len(self.records)
+        self._flush_upto, self.accumulator.flushing = len(self.records), True
         return self._run(now_ms)
 
     def has_answered(self, upto: int) -> bool:
@@ -116,7 +116,8 @@ class KafkaProducer:
         """Both threads, until neither has anything to do."""
         effects = self.sender.expire(now_ms)
         while True:
-            self.accumulator.flushing = not self.has_answered(self._flush_upto)
+            if self.accumulator.flushing:
+                self.accumulator.flushing = not self.has_answered(self._flush_upto)
             if self._unplaced:
                 effects += self._place(now_ms)
             if not (sent := self.sender.run_once(now_ms)):       # so no place became free either
@@ -205,11 +206,11 @@ class KafkaProducer:
         sticky = self.accumulator.partitioners.get(topic)
         pool = self.accumulator.pool
         return (pool.available_bytes, sticky and sticky.partition,
-                len(self.accumulator.incomplete), pool.queued)
+                len(self.accumulator.incomplete), len(pool.waiters))
 
     def _memory(self, before: tuple, reads: tuple) -> list[Changed]:
         pool = self.accumulator.pool
-        now = (("waiting_threads", before[3], pool.queued),
+        now = (("waiting_threads", before[3], len(pool.waiters)),
                ("available_bytes", before[0], pool.available_bytes))
         return [Changed(self.client_id, name, old, new, MEMORY_RULE, reads)
                 for name, old, new in now if old != new]
@@ -329,7 +330,7 @@ class KafkaProducer:
         pool = self.accumulator.pool
         return self._metrics.read(now_ms, {
             "buffer-total-bytes": pool.total_bytes, "buffer-available-bytes": pool.available_bytes,
-            "waiting-threads": pool.queued, **self.network.gauges()})
+            "waiting-threads": len(pool.waiters), **self.network.gauges()})
 
     def receipt(self, record: ProducerRecord) -> ReceiptSnapshot:
         """One record, frozen."""

@@ -58,7 +58,8 @@ class NetworkClient:
         self._max_in_flight = config.get("max.in.flight.requests.per.connection", 100)
         self.brokers = self._bootstrap = bootstrap
         self.leaders: dict[TopicPartition, Leadership] = {}
-        self._led: dict[TopicPartition, Leadership] = {}     # of these who has a leader
+        self._led: dict[TopicPartition, Leadership] = {}     # of these who has a leader:
+        self.leader_of: Callable[[TopicPartition], Leadership | None] = self._led.get
         self.partition_counts: dict[str, int] = {}
         self.unknown_topics: set[str] = set()
         self._topics: dict[str, None] = {}
@@ -101,8 +102,8 @@ class NetworkClient:
 
     def can_send(self, to: int, now_ms: int) -> bool:
         """No reconnect back-off, and room in the pipeline."""
-        return now_ms >= self.reachable_from_ms(to) and \
-            len(self._in_flight.get(to, ())) < self._max_in_flight
+        return now_ms >= self.reachable_from_ms(to) and (
+            to not in self._in_flight or len(self._in_flight[to]) < self._max_in_flight)
 
     def in_flight_on(self, to: int) -> tuple[InFlight, ...]:
         """What one broker has not answered, oldest first."""
@@ -163,7 +164,7 @@ class NetworkClient:
         self._answers.pop(broker, None)
         self._throttled_until_ms.pop(broker, None)
         lost = any(one.request.id == self._metadata_request for one in failed)
-        if lost or self._metadata_is_due(now_ms):
+        if lost or self._metadata_wanted and self._may_ask(now_ms):
             self._metadata_request = None
             self._metadata_failures += 1
             self._metadata_repeats = 0
@@ -211,9 +212,9 @@ class NetworkClient:
         if self._topics and self._metadata_request is None and not self._metadata_wanted:
             self._metadata_wanted, self._metadata_reads = True, reads
 
-    def _metadata_is_due(self, now_ms: int) -> bool:
-        return self._metadata_wanted and self._metadata_request is None and \
-            now_ms >= self._metadata_not_before_ms
+    def _may_ask(self, now_ms: int) -> bool:
+        """No answer is on its way, and the back-off is over."""
+        return self._metadata_request is None and now_ms >= self._metadata_not_before_ms
 
     def _least_loaded(self, brokers: list[int]) -> int:
         """An open connection with little in flight, else one that failed long ago; the dice
@@ -233,7 +234,7 @@ class NetworkClient:
         if self._metadata_old_ms is not None and now_ms >= self._metadata_old_ms:
             self.want_metadata()
             self._metadata_repeats = 0
-        if not self._metadata_is_due(now_ms):
+        if not (self._metadata_wanted and self._may_ask(now_ms)):
             return []
         effects = self._rebootstrap() if self._is_stranded(now_ms) else []
         if (to := self.least_loaded_node(now_ms)) is None:
@@ -246,9 +247,9 @@ class NetworkClient:
 
     def _is_stranded(self, now_ms: int) -> bool:
         """No broker that it knows of can be reached, and it may ask those that it began with."""
-        return not any(to in self._in_flight or self.can_send(to, now_ms) for to in self.brokers) \
+        return set(self.brokers) != set(self._bootstrap) \
             and self._config["metadata.recovery.strategy"].upper() == "REBOOTSTRAP" \
-            and set(self.brokers) != set(self._bootstrap)
+            and not any(to in self._in_flight or self.can_send(to, now_ms) for to in self.brokers)
 
     def _rebootstrap(self) -> list[Changed]:
         """Who leads is forgotten; in which epoch is not."""
@@ -323,10 +324,6 @@ class NetworkClient:
         return [number for number in range(self.partition_counts[topic])
                 if self.leader_of(TopicPartition(topic, number))]
 
-    def leader_of(self, partition: TopicPartition) -> Leadership | None:
-        """Who leads the partition, where this client knows of a leader."""
-        return self._led.get(partition)
-
     # -- metrics ------------------------------------------------------------------------------
     def gauges(self) -> dict[str, int]:
         """What is known of connections and requests at this moment.
@@ -353,6 +350,6 @@ class NetworkClient:
 
     def reachable_from_ms(self, broker: int) -> int:
         """When the back-off for this broker is over, and its throttling."""
-        reconnect_ms = self._reconnect.get(broker, (0, 0))[1]
+        reconnect_ms = self._reconnect[broker][1] if broker in self._reconnect else 0
         return max(reconnect_ms, self._throttled_until_ms.get(broker, 0)) \
             if self._throttled_until_ms else reconnect_ms

@@ -36,7 +36,7 @@ class OffsetsForLeaderEpochClient:
 
     def validate_positions(self, now_ms: int) -> list:
         """Notice other leaders, and ask them."""
-        subscriptions, effects = self._subscriptions, []
+        subscriptions, effects, validating = self._subscriptions, [], []
         old = subscriptions.validating
         for name, state in subscriptions.assigned.items():
             known = self._network.leader_of(name)
@@ -44,8 +44,10 @@ class OffsetsForLeaderEpochClient:
                 is_first, state.current_leader = state.current_leader is None, known
                 state.awaits_validation = state.offset_epoch is not None and not is_first
                 effects += subscriptions.prefer(name, None, VALIDATION_RULE)
-        if not (validating := subscriptions.validating):
-            return effects + self._told(old, ())
+            if state.awaits_validation:
+                validating.append(name)
+        if not validating:
+            return effects + self._told(old, ()) if old else effects
         effects += self._told(old, tuple((subscriptions.client_id, f"leader.{name}")
                                          for name in validating if name not in old))
         led = subscriptions.by_leader(

@@ -140,22 +140,22 @@ class RecordAccumulator:
     def reason(self, partition: TopicPartition, now_ms: int) -> str | None:
         """Why the first batch of the partition is a reason to send now; None where it is none."""
         queue = self.queues.get(partition)
-        if not queue or partition in self.muted or queue[0].backs_off(now_ms):
+        if not queue or partition in self.muted:
             return None
         first = queue[0]
         if first.attempts:
-            return "retry"
+            return None if first.backs_off(now_ms) else "retry"
         if len(queue) > 1 or first.is_full:
             return "full"
         if now_ms >= first.waits_until_ms(self.linger_ms):
             return "linger"
-        return "pool" if self.pool.queued else "flush" if self.flushing else None
+        return "pool" if self.pool.waiters else "flush" if self.flushing else None
 
     def ready(self, cluster: Any, now_ms: int) -> tuple[list[int], bool]:
         """Brokers that lead something ready; True where the leader of something is not known."""
         brokers: dict[int, None] = {}
-        unknown = False
-        for partition, queue in self.queues.items():
+        unknown, queues = False, self.queues.items()
+        for partition, queue in queues:
             if queue:
                 known = cluster.leader_of(partition)
                 if known is None:
@@ -164,22 +164,22 @@ class RecordAccumulator:
                 queue[0].saw_leader(known.leader_epoch)
                 if self.reason(partition, now_ms) is not None:
                     brokers[known.leader] = None
-        for topic in self.partitioners:
-            self._update_load_stats(topic, sorted([one for one in self.queues
-                                                   if one.topic == topic]), cluster)
+        if self._adaptive:
+            for topic, sticky in self.partitioners.items():
+                of_topic = sorted([one for one in queues if one[0].topic == topic])
+                if len(of_topic) > 1:               # else there is nothing to weigh
+                    self._update_load_stats(sticky, of_topic, cluster)
         return list(brokers), unknown
 
-    def _update_load_stats(self, topic: str, partitions: list, cluster: Any) -> None:
+    def _update_load_stats(self, sticky: BuiltInPartitioner, queues: list[tuple], cluster: Any
+                           ) -> None:
         """Queue lengths of the partitions that have a leader which is not too slow."""
-        sticky, lengths, numbers = self.partitioners[topic], [], []
-        if self._adaptive and len(partitions) >= cluster.partition_counts[topic]:
-            for partition in partitions:
-                known = cluster.leader_of(partition)
-                if known is None or self.queues[partition] and self._is_slow(known.leader):
-                    continue
-                lengths.append(len(self.queues[partition]))
-                numbers.append(partition.partition)
-        sticky.update_load_stats(lengths, numbers, len(partitions))
+        fit = [] if len(queues) < cluster.partition_counts[sticky.topic] else [
+            (name.partition, len(queue)) for name, queue in queues
+            if (known := cluster.leader_of(name)) is not None
+            and not (queue and self._is_slow(known.leader))]
+        sticky.update_load_stats([length for _, length in fit], [number for number, _ in fit],
+                                 len(queues))
 
     def _is_slow(self, broker: int) -> bool:
         ready_ms, drained_ms = self._node_ms.get(broker, (0, 0))

@@ -64,19 +64,20 @@ class Sender:
     # -- sending ------------------------------------------------------------------------------
     def run_once(self, now_ms: int) -> list:
         """One turn: who am I, who leads what, what may leave?"""
-        if self.transactions is not None and self.transactions.error is not None:
-            return self.abort_batches(self.transactions.error, ())
-        return self._resolve() + self.network.refresh_metadata(now_ms) \
-            + self._initialize(now_ms) + self._send_ready(now_ms)
-
-    def _resolve(self) -> list[Changed]:
-        """Go on under the next epoch where a partition needs that."""
         if (manager := self.transactions) is None:
-            return []
-        if not manager.resolve_sequences():
-            return []
-        before, sequences = manager.producer, self.next_sequences()
-        manager.bump_epoch()
+            return self.network.refresh_metadata(now_ms) + self._send_ready(now_ms)
+        if manager.error is not None:
+            return self.abort_batches(manager.error, ())
+        effects = self._bump_epoch() if manager.resolve_sequences() else []
+        effects += self.network.refresh_metadata(now_ms)
+        if manager.state != "READY":
+            effects += self._initialize(now_ms)
+        return effects + self._send_ready(now_ms)
+
+    def _bump_epoch(self) -> list[Changed]:
+        """Go on under the next epoch: a partition needs that."""
+        before, sequences = self.transactions.producer, self.next_sequences()
+        self.transactions.bump_epoch()
         return self._identity(before, BUMP_RULE, self._gap_reads) \
             + self._renumbered(sequences, self._gap_reads)
 
@@ -97,15 +98,13 @@ class Sender:
 
     def _initialize(self, now_ms: int) -> list:
         """Ask any broker for a producer id, after the metadata that is asked for first."""
-        manager = self.transactions
-        if manager is None or manager.state not in ("UNINITIALIZED", "INITIALIZING") \
-                or self._initializing or now_ms < self._initialize_from_ms:
+        if self._initializing or now_ms < self._initialize_from_ms:
             return []
         broker = self.network.least_loaded_node(now_ms)
         if broker is None or not self.network.topics:
             return []
-        if manager.state == "UNINITIALIZED":
-            manager.begin_initializing()
+        if self.transactions.state == "UNINITIALIZED":
+            self.transactions.begin_initializing()
         self._initializing = True
         return self.network.send(broker, InitProducerIdRequest(None, INT_MAX), (), now_ms,
                                  IDENTITY_RULE, ((self.client_id, "topics"),))
@@ -367,13 +366,13 @@ class Sender:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When something lingers out, expires, or may be asked again."""
-        due = [self.network.next_deadline_ms(now_ms), self.accumulator.next_deadline_ms(now_ms)]
-        timeout_ms = self._delivery_timeout_ms
-        for partition, queue in self.accumulator.queues.items():
-            if queue:
-                due.append(queue[0].created_ms + timeout_ms)
-                if known := self.network.leader_of(partition):
-                    due.append(self.network.reachable_from_ms(known.leader))
+        due, timeout_ms = [self.network.next_deadline_ms(now_ms)], self._delivery_timeout_ms
+        if first := [queue[0] for queue in self.accumulator.queues.values() if queue]:
+            due.append(self.accumulator.next_deadline_ms(now_ms))
+        for batch in first:
+            due.append(batch.created_ms + timeout_ms)
+            if known := self.network.leader_of(batch.partition):
+                due.append(self.network.reachable_from_ms(known.leader))
         due += [batch.created_ms + timeout_ms for flying in self.in_flight.values()
                 for batch in flying]
         if self.transactions is not None and self.transactions.state == "INITIALIZING" \

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from kafka_internals.cluster.broker_snapshot import KNOWN_RULES, BrokerSnapshot, Known, known_of
+from kafka_internals.cluster.broker_snapshot import BrokerSnapshot, Known, learned
 from kafka_internals.cluster.broker_threads import (
     HANDLED,
     LOCK_FREE,
@@ -60,6 +60,8 @@ from kafka_internals.storage.checkpoint_file import CLEAN_SHUTDOWN, read_clean_s
 FETCHER_DONE = "fetcher thread"
 FETCHER = "fetcher"
 METADATA, HEARTBEAT, ALTERS, FORWARDING = "metadata", "heartbeat", "alter-partition", "forwarding"
+CORE = "core"
+ALL = (CORE, METADATA, HEARTBEAT)     # whose deadlines the one timer of a broker stands for
 CHANNELS = {FetchRequest: METADATA, BrokerRegistrationRequest: HEARTBEAT,
             BrokerHeartbeatRequest: HEARTBEAT, AlterPartitionRequest: ALTERS,
             AllocateProducerIdsRequest: FORWARDING}        # connections to the controller
@@ -91,6 +93,7 @@ class BrokerServer(Node):
                          DISCONNECTED: self._on_disconnected, TICK: self._on_tick,
                          FETCHER_DONE: self.perform, HANDLED: self._on_handled}
         self._known = Known()
+        self._due_ms: tuple = (None,) * 4     # of the core, metadata, heartbeats, and the end
 
     def start(self) -> None:
         """The process begins: it reads metadata, registers, and serves once it is unfenced."""
@@ -98,6 +101,7 @@ class BrokerServer(Node):
         if self.up:
             self._in_background(self.shared.client.start, self.now_ms())
             self._in_background(self.lifecycle.start, self.now_ms())
+            self._rest()
 
     def _start(self) -> None:
         self.threads = BrokerThreads(self, self.config, self.cost)
@@ -115,10 +119,10 @@ class BrokerServer(Node):
                 self.broker, cluster_id(self.world.seed), random_uuid(self._incarnation),
                 (Endpoint("PLAINTEXT", self.name, 9092),), SUPPORTED_FEATURES, self._rack,
                 (directory_id(self.name),), -1 if previous is None else previous),
-            config, lambda: self.shared.leader, lambda: self.loader.last_applied_offset,
+            config, self.shared.leader, lambda: self.loader.last_applied_offset,
             ids[HEARTBEAT].__next__)
         self._alters, self._producer_ids = (
-            NodeToControllerChannelManager(f"{self.name}-{what}", lambda: self.shared.leader,
+            NodeToControllerChannelManager(f"{self.name}-{what}", self.shared.leader,
                                            ids[purpose].__next__, timeout_ms)
             for what, purpose, timeout_ms in ((ALTERS, ALTERS, None), (
                 "producer-ids", FORWARDING, FORWARDING_TIMEOUT_MS)))
@@ -144,20 +148,24 @@ class BrokerServer(Node):
         return self.up and self.lifecycle.state == life.RUNNING
 
     # -- life ---------------------------------------------------------------------------------
-    def _publish(self) -> None:
-        """BrokerMetadataPublisher: act on what was learned, once that is all that is committed."""
+    def _publish(self) -> bool:
+        """BrokerMetadataPublisher: act on what was learned, once that is all that is committed.
+
+        True where the core had to.
+        """
         loader, first = self.loader, not self._is_published
         if first and not loader.has_caught_up(self.shared.client.quorum.state.high_watermark):
-            return
-        if not first and loader.last_applied_offset == self.manager.image.provenance.last_offset:
-            return
+            return False
+        if not first and not loader.untold:
+            return False
         delta, image = loader.take()
         self._is_published = True
         if not first and not touches_something(delta):
             self.manager.image = image
-            return
+            return False
         self._note_image(delta, loader.reads)
         self._in_background(self.manager.apply_image, image, self.now_ms(), loader.reads)
+        return True
 
     def _maybe_ready(self) -> None:
         """It can serve: its first image is published, and the controller says it has caught up."""
@@ -167,21 +175,14 @@ class BrokerServer(Node):
 
     def _note_image(self, delta: Any, reads: tuple) -> None:
         """Say what differs in what this broker knows of the others and of topics and quotas."""
-        old, self._known = self._known, known_of(delta, self._known)
-        for field, was, now in zip(Known._fields, old, self._known):
-            if was == now:
-                continue
-            before, after = dict(was), dict(now)
-            for key in {**before, **after}:
-                if before.get(key) != after.get(key):
-                    self._note(Changed(self.name, f"{field}.{key}", before.get(key),
-                                       after.get(key), KNOWN_RULES[field], reads))
+        self._known, changes = learned(delta, self._known)
+        for change in changes:
+            self._note(Changed(self.name, *change, reads))
 
     def _in_background(self, act: Callable[..., list], *args: Any) -> None:
         """Threads that nobody waits for do this: what the disk takes for it delays nothing."""
         self.perform(self.work(act, *args))
         self.disk.cost_us = 0
-        self._rest()
 
     def work(self, act: Callable[..., list], *args: Any) -> list:
         """What the core makes of it; a disk that fails ends the process (KIP-112)."""
@@ -222,6 +223,7 @@ class BrokerServer(Node):
         self.manager.begin_controlled_shutdown()
         self._in_background(self.lifecycle.begin_controlled_shutdown, self.now_ms())
         self._maybe_end()
+        self._rest()
 
     def _maybe_end(self) -> None:
         """The life of the broker is over when its lifecycle manager says so."""
@@ -244,14 +246,14 @@ class BrokerServer(Node):
 
     def _on_handled(self, payload: tuple) -> None:
         self.threads.on_handled(payload)
-        self._rest()
+        self._rest((CORE,))
 
     def note_changes(self, effects: list) -> list:
         """Write down what has changed; give back what is left to do."""
-        later: list = []
-        for effect in effects:
-            self._note(effect) if type(effect) is Changed else later.append(effect)
-        return later
+        if (trace := self.world.trace) is not None:
+            event = self.world.event
+            trace.changes += [(event, *one) for one in effects if type(one) is Changed]
+        return [one for one in effects if type(one) is not Changed]
 
     def _on_response(self, payload: tuple) -> None:
         connection, response = payload
@@ -264,15 +266,20 @@ class BrokerServer(Node):
             later = self.note_changes(effects)
             us = self.cost.fetcher_us + self.disk.take_cost_us()
             self.world.schedule(self.world.now_us + us, self, FETCHER_DONE, later)
-            self._rest()
+            self._rest((CORE,))
 
     def _on_controller_response(self, purpose: str, response: Any) -> None:
         """Each connection to the controller has a thread of its own."""
         self._in_background(self._answered[purpose], response, self.now_ms())
-        if purpose in (METADATA, HEARTBEAT) and self.up:
-            self._publish()
+        at_work: tuple = (CORE,)
+        if purpose is METADATA:
+            at_work = ALL if self.up and self._publish() else (METADATA, HEARTBEAT)
+            self._maybe_ready()
+        elif purpose is HEARTBEAT:
+            at_work = (HEARTBEAT,)
             self._maybe_ready()
             self._maybe_end()
+        self._rest(at_work)
 
     def _on_disconnected(self, payload: tuple) -> None:
         connection, now_ms = payload[0], self.now_ms()
@@ -292,20 +299,25 @@ class BrokerServer(Node):
         if self.up and self._stop_by_ms is not None and now_ms >= self._stop_by_ms:
             self.perform(self.lifecycle.begin_shutdown())
         self._maybe_end()
+        self._rest()
 
     def _tick(self, now_ms: int) -> list:
-        return [*self.manager.tick(now_ms), *self.shared.tick(now_ms),
-                *self.lifecycle.tick(now_ms)]
+        effects = self.manager.tick(now_ms)
+        if (due_ms := self._due_ms[1]) is not None and now_ms >= due_ms:
+            effects += self.shared.tick(now_ms)
+        return effects + self.lifecycle.tick(now_ms)
 
     # -- effects ------------------------------------------------------------------------------
     def perform(self, effects: list) -> None:
         """Do what a core asked for, in its order, as long as the process lives."""
+        trace, event = self.world.trace, self.world.event
         for effect in effects:
             if not self.up:
                 return
             kind = type(effect)
             if kind is Changed:
-                self._note(effect)
+                if trace is not None:
+                    trace.changes.append((event, *effect))
             elif kind is Reply:
                 self.threads.reply(effect)
             elif kind is Send:
@@ -344,14 +356,22 @@ class BrokerServer(Node):
         self.now_ms()
         return self.disk
 
-    def _rest(self) -> None:
-        """Set the one timer to the core's next deadline."""
+    def _rest(self, at_work: tuple = ALL) -> None:
+        """Set the one timer to the next deadline; only who was at work may have another one."""
         if not self.up:
             return
-        due = (self.manager.next_deadline_ms(self.now_ms()), self.shared.next_deadline_ms(),
-               self.lifecycle.next_deadline_ms(), self._stop_by_ms)
-        deadline_ms = min([ms for ms in due if ms is not None], default=None)
-        self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
+        core_ms, metadata_ms, heartbeat_ms, _ = self._due_ms
+        if CORE in at_work:
+            core_ms = self.manager.next_deadline_ms(self.now_ms())
+        if METADATA in at_work:
+            metadata_ms = self.shared.next_deadline_ms()
+        if HEARTBEAT in at_work:
+            heartbeat_ms = self.lifecycle.next_deadline_ms()
+        due_ms = (core_ms, metadata_ms, heartbeat_ms, self._stop_by_ms)
+        if due_ms != self._due_ms or self.deadline_us is None:
+            self._due_ms = due_ms
+            deadline_ms = min([ms for ms in due_ms if ms is not None], default=None)
+            self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
 
     def snapshot(self) -> BrokerSnapshot:
         """Frozen."""

@@ -4,9 +4,11 @@ Everybody reads the same metadata log, but not at the same time (KIP-500): what 
 and whom it lets into an ISR, goes by its own image.
 """
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 from kafka_internals.common import TopicPartition
+from kafka_internals.controller.metadata_delta import MetadataDelta
 from kafka_internals.messages.init_producer_id import ProducerIdsBlock
 from kafka_internals.raft.raft_client import LeaderAndEpoch
 
@@ -45,7 +47,7 @@ class Known(NamedTuple):
     brokers: tuple = ()
 
 
-def known_of(delta: Any, old: Known) -> Known:
+def known_of(delta: MetadataDelta, old: Known) -> Known:
     """Of the image that a MetadataDelta has made, where it touched what was known before."""
     image, new = delta.image, {}
     if delta.changed_topics:
@@ -64,3 +66,16 @@ def known_of(delta: Any, old: Known) -> Known:
                       "in controlled shutdown", one.epoch))
             for broker, one in image.brokers.items())
     return old._replace(**new)
+
+
+@lru_cache(64)                          # who knew the same learns the same
+def learned(delta: MetadataDelta, old: Known) -> tuple[Known, list[tuple]]:
+    """What is known now, and each attribute that differs: its name, both values, the rule."""
+    known, changes = known_of(delta, old), []
+    for field, was, now in zip(Known._fields, old, known):
+        if was == now:
+            continue
+        before, after = dict(was), dict(now)
+        changes += [(f"{field}.{key}", before.get(key), after.get(key), KNOWN_RULES[field])
+                    for key in {**before, **after} if before.get(key) != after.get(key)]
+    return known, changes

@@ -67,11 +67,11 @@ class BrokerThreads(RequestPath):
                 reads += ((f"parked-{request.id[8:]}", "state"),)
             if behind is not None and behind is not token:
                 reads += ((behind.request.id, "station"),)
-            if (rule := self._rules.get(station)) is None:
+            if station not in self._rules:
                 place = station.partition(",")[0].rstrip(" 0123456789")
-                rule = self._rules[station] = STATION_RULES[place]
+                self._rules[station] = STATION_RULES[place]
             trace.changes.append((self._world.event, request.id, "station", token.station, station,
-                                  rule, reads))
+                                  self._rules[station], reads))
         token.station, token.since_us, token.until_us = station, self._world.now_us, until_us
 
     # -- network threads ----------------------------------------------------------------------
@@ -198,7 +198,8 @@ class BrokerThreads(RequestPath):
     def _turn_handlers(self) -> None:
         """Idle handlers take what is queued; network threads that waited for room go on."""
         pool, channel = self.pool, self.channel
-        while pool.idle and (token := channel.receive_request()) is not None:
+        while pool.idle and channel.queue:
+            token = channel.receive_request()
             now_us = token.dequeue_us = self._world.now_us
             name, behind = pool.take(token), pool.last_freed
             self._acquire(token, name, behind if token.start_us != now_us else None)

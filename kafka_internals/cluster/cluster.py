@@ -7,6 +7,7 @@ journal with another tail, executed again.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from kafka_internals.clients.kafka_producer import KafkaProducer
@@ -72,30 +73,32 @@ class Cluster(Admin, Faults):
 
     def _begin(self, setup: Setup, journal: Journal, apps: dict, **options: Any) -> None:
         self._setup, self._app_functions, self._options = setup, apps, options
-        self._journal: Journal | None = journal     # not executed yet
-        self._apps: dict[str, Application] = {}
+        self._go_by(journal)
         self._app_errors: list[Exception] = []
         self.callbacks = Callbacks(self._app_failed)
         self._broken: tuple[int, Exception] | None = None
 
-    @property
+    @cached_property
     def machine(self) -> Run:
         """The run. A twin executes its journal when it is first touched."""
-        if self._journal is not None:
-            journal, self._journal = self._journal, None
-            options = dict(self._options)
-            prepare = options.pop("prepare", None)
-            self._machine = Run(self._setup, apps=self._app_functions, start_app=self._start_app,
-                                ended=self.callbacks.deliver, **options)
-            if prepare is not None:
-                prepare(self._machine)
-            try:
-                self._guarded(self._machine.replay, journal)
-            except KeyboardInterrupt:
-                self._journal, self._apps = journal, {}     # anew when it is touched again
-                raise
-            self._app_errors.clear()            # they were told when this happened first
-        return self._machine
+        journal, options = self._journal, dict(self._options)
+        prepare = options.pop("prepare", None)
+        self.machine = Run(self._setup, apps=self._app_functions, start_app=self._start_app,
+                           ended=self.callbacks.deliver, **options)
+        if prepare is not None:
+            prepare(self.machine)
+        try:
+            self._guarded(self.machine.replay, journal)
+        except KeyboardInterrupt:
+            self._go_by(journal)
+            raise
+        self._app_errors.clear()                # they were told when this happened first
+        return self.machine
+
+    def _go_by(self, journal: Journal) -> None:
+        """The journal is executed when the run is touched next."""
+        self.__dict__.pop("machine", None)
+        self._journal, self._apps = journal, dict[str, Application]()
 
     # -- commands: clients ---------------------------------------------------------
     def producer(self, client_id: str | None = None, configs: dict | None = None,
@@ -201,18 +204,15 @@ class Cluster(Admin, Faults):
         except InvariantViolated:
             raise
         except Exception as error:
-            self._fail(error)
+            self._broken = self.machine.world.event, error
+            self._ensure_whole()
 
     def _rewind(self) -> None:
         """An event that was interrupted has not happened: back to the one before, by replay."""
         world = self.machine.world
         if world.finished < world.event:
-            self._journal, self._apps = self.machine.journal().up_to(world.finished), {}
+            self._go_by(self.machine.journal().up_to(world.finished))
             self._app_errors.clear()
-
-    def _fail(self, error: Exception) -> None:
-        self._broken = self.machine.world.event, error
-        self._ensure_whole()
 
     def _ensure_whole(self) -> None:
         if self._broken is not None:

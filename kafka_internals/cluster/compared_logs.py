@@ -42,13 +42,15 @@ class Compared:
     """
 
     def __init__(self) -> None:
-        self._same: dict[tuple[int, int], tuple] = {}
+        self._same: dict[tuple, tuple] = {}       # by replicas: how many, of which two lists
 
     def first_difference(self, a: Any, b: Any, end: int) -> int | None:
         """As the function of this name."""
         one, other = a.batches.origin, b.batches.origin
-        pair = id(one), id(other)
-        same = self._same[pair][0] if pair in self._same else 0
+        pair = a.partition, a.broker, b.broker
+        same, known, known_other = self._same.get(pair, (0, None, None))
+        if known is not one or known_other is not other:
+            same = 0                              # a log was cut, or is another one
         if not same or one[same - 1].last_offset + 1 < end:
             same = a.batches.shared_with(b.batches, same)
             self._same[pair] = same, one, other

@@ -87,10 +87,11 @@ class ControllerServer(Node):
                 self.disk.replace(effect.file, effect.data)
             else:
                 later.append(effect)
-        self._free_us = self.world.now_us + us + self.disk.take_cost_us()
+        self._free_us = self.world.now_us + us + self.disk.cost_us
+        self.disk.cost_us = 0
         if later:
             self._schedule(self._free_us, HANDLED, later)
-        else:
+        elif self._queue:
             self._next()
         self._rest()
 
@@ -123,7 +124,7 @@ class ControllerServer(Node):
     def _rest(self) -> None:
         """The timer waits while the thread is busy."""
         due_ms, log_ms = (None, None) if self._is_scheduled else (
-            self.core.next_deadline_ms(), self.shared.next_deadline_ms())
+            self.core.periodic.deadline_ms, self.shared.next_deadline_ms())
         if due_ms is None or log_ms is not None and log_ms < due_ms:
             due_ms = log_ms
         self.wake_at(None if due_ms is None else max(due_ms * 1000, self._free_us))

@@ -3,6 +3,7 @@
 Those between replicas are in `replication_judges`, those of the request path in `request_judges`.
 """
 
+import re
 from bisect import bisect
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -28,7 +29,8 @@ from kafka_internals.sim.trace import Change
 from kafka_internals.storage.file_records import whole_batches
 
 Look = Callable[[str], Any]
-METADATA_LOG = f"{CLUSTER_METADATA}@"
+NOT_JUDGED = re.compile(rf"{CLUSTER_METADATA}@|.*@controller-|parked-|"
+                        r"request-(raft-client-\d+|broker-\d+-(?!fetcher-)[a-z-]+)\.\d")
 DOWN = ("crashed", "stopped", "without power", "without disk")
 
 
@@ -185,8 +187,9 @@ class BufferMemoryBounded:
     def judge(self, change: Change, look: Look) -> str | None:
         """Every byte is free, in a batch, or set aside for somebody who waits."""
         accumulator = self._run.core(change.subject).accumulator
-        pool, batches = accumulator.pool.snapshot(), accumulator.incomplete.values()
-        held = sum([one.buffer_bytes for one in batches]) + sum([got for _, got in pool.waiting])
+        pool, batches = accumulator.pool, accumulator.incomplete.values()
+        held = sum([one.buffer_bytes for one in batches]) \
+            + sum([one.got_bytes for one in pool.waiters])
         if pool.available_bytes + held == pool.total_bytes and change.new >= 0:
             return None
         return (f"{change.subject}: {change.new} bytes are free and {held} in use, of "
@@ -272,9 +275,10 @@ class ProducedOnceInOrder:
 
 
 @lru_cache(4_096)
-def is_no_metadata(subject: str) -> bool:
-    """False for the metadata log, and for what the controller knows: judges are for topics."""
-    return "@controller-" not in subject and not subject.startswith(METADATA_LOG)
+def is_judged(subject: str) -> bool:
+    """False for the metadata log, and for what the controller knows or is asked: judges are for
+    topics. They look at a request itself, not at what is parked for it."""
+    return NOT_JUDGED.match(subject) is None
 
 
 def listening(run: Run, subject: str) -> Any:
@@ -301,7 +305,7 @@ def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) ->
     left_out = excused + tuple(type(one) for one in extra)
     judges = [one for one in judges if type(one) not in left_out]
     judges += [one for one in extra if type(one) not in excused]
-    trial = Trial(run.world.trace, partial(listening, run), judges, is_no_metadata)
+    trial = Trial(run.world.trace, partial(listening, run), judges, is_judged)
     run.world.after_event.append(trial.after_event)
 
 

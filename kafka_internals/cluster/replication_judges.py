@@ -81,29 +81,30 @@ class LostBytes:
 class Beliefs:
     """What each leader believes: that all its ISR has what is below its high watermark.
 
-    `wrong` has the first sentence about the newest leader (True), and about an older one (False).
+    `wrong` is the first sentence about a leader that is wrong, `newest_wrong` about the newest one.
     """
 
     watches = LostBytes.watches - {"state"} | {"isr"}
 
     def __init__(self, lost: LostBytes) -> None:
         self.lost, self._compared = lost, Compared()
-        self.wrong: dict[bool, str] = {}
+        self.wrong: str | None = None
+        self.newest_wrong: str | None = None
 
     def judge(self, change: Change, look: Look) -> None:
         """A witness: every leader that there is, against the members that it believes in."""
-        replicas, self.wrong = replicas_of(change.subject, look), {}
+        replicas, self.wrong, self.newest_wrong = replicas_of(change.subject, look), None, None
         for leader in replicas.values():
             if leader.role == "leader" and (sentence := self._missed(leader, replicas)):
-                is_newest = leader.leader_epoch == max(
-                    [one.leader_epoch for one in replicas.values()])
-                self.wrong.setdefault(is_newest, sentence)
+                self.wrong = self.wrong or sentence
+                if leader.leader_epoch == max([one.leader_epoch for one in replicas.values()]):
+                    self.newest_wrong = self.newest_wrong or sentence
 
     def _missed(self, leader: Any, replicas: dict[int, Any]) -> str | None:
         for member in leader.isr:
-            if (one := replicas.get(member, leader)) is leader:
+            if member == leader.broker or member not in replicas:
                 continue
-            at = self._compared.first_difference(leader, one, leader.high_watermark)
+            at = self._compared.first_difference(leader, replicas[member], leader.high_watermark)
             if at is not None and \
                     replica_name(leader.partition, member) not in self.lost.replicas:
                 return (f"{leader.partition}: broker {leader.broker} leads epoch "
@@ -122,7 +123,7 @@ class StrongIsr:
 
     def judge(self, change: Change, look: Look) -> str | None:
         """Every leader that there is."""
-        return next(iter(self._beliefs.wrong.values()), None)
+        return self._beliefs.wrong
 
 
 class WeakIsr(StrongIsr):
@@ -130,7 +131,7 @@ class WeakIsr(StrongIsr):
 
     def judge(self, change: Change, look: Look) -> str | None:
         """The newest leader."""
-        return self._beliefs.wrong.get(True)
+        return self._beliefs.newest_wrong
 
 
 class ValidHighWatermark:

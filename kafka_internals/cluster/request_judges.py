@@ -63,7 +63,7 @@ class NobodyWaitsInAHandler:
 
     def __init__(self, run: Any) -> None:
         self._run = run
-        self._until_us: dict[str, tuple[int, int | None]] = {}
+        self._until_us: dict[str, tuple[int, int | None]] = {}     # of who has a handler
 
     def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
         """A handler that is taken, and one that is left."""
@@ -72,11 +72,13 @@ class NobodyWaitsInAHandler:
                 self._until_us = {request: one for request, one in self._until_us.items()
                                   if change.subject != f"broker-{one[0]}"}
             return None
-        if change.new.startswith("handler"):
+        if "handler" in change.new:
             if (found := _found(self._run, change.subject)) is not None:
                 self._until_us[change.subject] = found[0].broker, found[1].until_us
             return None
-        broker, until_us = self._until_us.pop(change.subject, (0, None))
+        if change.subject not in self._until_us:
+            return None
+        broker, until_us = self._until_us.pop(change.subject)
         if until_us is not None and self._run.world.now_us > until_us:
             return (f"{change.subject} has kept a handler of broker {broker} for "
                     f"{self._run.world.now_us - until_us} us after its work was done")

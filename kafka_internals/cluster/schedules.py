@@ -21,6 +21,7 @@ from kafka_internals.cluster.run import Run
 from kafka_internals.common import TopicPartition
 from kafka_internals.controller.metadata_image import ELR_VERSION
 from kafka_internals.messages.produce import ALL_ISR_ACKS, LEADER_ACK
+from kafka_internals.sim.collector import no_collector
 from kafka_internals.sim.invariants import InvariantViolated
 from kafka_internals.sim.journal import Journal, shrunk
 from kafka_internals.sim.world import World
@@ -296,13 +297,17 @@ class Schedule:
         self.cluster.heal()
 
 
+@no_collector()
 def verdict(seed: int, unsafe: dict[str, Any] | None = None,
             excused: tuple[type, ...] = (), danger: Danger = SAFE) -> str | None:
     """Run one schedule under every judge that is not excused: None, or what was violated."""
+    schedule = Schedule(seed, unsafe, excused, danger)
     try:
-        Schedule(seed, unsafe, excused, danger).run()
+        schedule.run()
     except InvariantViolated as violated:
         return str(violated)
+    finally:
+        schedule.cluster.trace.clear()
     return None
 
 

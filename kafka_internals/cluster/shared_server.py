@@ -7,7 +7,7 @@ into the next image, and the broker publishes that when it is ready to (KIP-500)
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from kafka_internals.common import START_MS
@@ -28,6 +28,7 @@ from kafka_internals.storage.unified_log import UnifiedLog
 
 CONTROLLER = 100
 METADATA_LOG = TOPIC_CONFIG.parse({"max.message.bytes": MAX_BATCH_SIZE_BYTES})
+NOTHING_YET = MetadataDelta(MetadataImage())
 
 
 @cache
@@ -46,16 +47,30 @@ def directory_id(node: str) -> str:
     return derived_id(f"directory of {node}")
 
 
+@lru_cache(256)                         # every broker folds the same ones, and has the same image
+def folded(last: MetadataDelta, batch: Any) -> MetadataDelta:
+    """The delta of one batch over the image that the last one has made; nobody changes it."""
+    delta = MetadataDelta(last.image)
+    for offset, record in enumerate(batch.records, batch.base_offset):
+        delta.replay(record, offset, batch.epoch)
+    delta.apply()
+    return delta
+
+
 class MetadataLoader:
-    """Folds committed records. `reads` is why the last ones are committed, for "why?"."""
+    """Folds committed records. `reads` is why the last ones are committed, for "why?".
+
+    `untold` are the deltas that nobody has taken yet.
+    """
 
     def __init__(self) -> None:
-        self._delta, self.last_applied_offset, self.reads = MetadataDelta(MetadataImage()), -1, ()
+        self._last, self.untold = NOTHING_YET, []
+        self.last_applied_offset, self.reads = -1, ()
 
     def handle_commit(self, batch: Any, reads: tuple, now_ms: int) -> list:
         """Take one batch; nobody sees it before `take()`."""
-        for offset, record in enumerate(batch.records, batch.base_offset):
-            self._delta.replay(record, offset, batch.epoch)
+        self._last = folded(self._last, batch)
+        self.untold.append(self._last)
         self.last_applied_offset, self.reads = batch.last_offset, reads
         return []
 
@@ -69,10 +84,8 @@ class MetadataLoader:
 
     def take(self) -> tuple[MetadataDelta, MetadataImage]:
         """What has changed since the last time, and the image now."""
-        delta = self._delta
-        image = delta.apply()
-        self._delta = MetadataDelta(image)
-        return delta, image
+        image, deltas, self.untold = self._last.image, self.untold, []
+        return deltas[0] if len(deltas) == 1 else MetadataDelta.joined(image, deltas), image
 
 
 def touches_something(delta: MetadataDelta) -> bool:
@@ -103,7 +116,6 @@ class SharedServer:
         """The log may have something to do by the clock."""
         self._log_waits = True
 
-    @property
     def leader(self) -> int | None:
         """The active controller; None while this node knows of none."""
         leader = self.client.quorum.state.leader_id

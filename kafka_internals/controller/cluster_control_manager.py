@@ -66,8 +66,8 @@ class ClusterControlManager:
         known = self.registration(broker)
         return known is not None and known.active
 
-    def check_broker_epoch(self, broker: int, epoch: int) -> None:
-        """StaleBrokerEpochException unless this process is the one that registered last."""
+    def check_broker_epoch(self, broker: int, epoch: int) -> BrokerRegistration:
+        """Its registration. StaleBrokerEpochException for a process that is not the last one."""
         known = self.registration(broker)
         if known is None:
             raise errors.StaleBrokerEpochException(
@@ -75,6 +75,7 @@ class ClusterControlManager:
         if known.epoch != epoch:
             raise errors.StaleBrokerEpochException(
                 f"Expected broker epoch {known.epoch}, but got broker epoch {epoch}")
+        return known
 
     # -- registration -------------------------------------------------------------------------
     def register_broker(self, request: BrokerRegistrationRequest, new_epoch: int,

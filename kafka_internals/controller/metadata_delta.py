@@ -91,6 +91,19 @@ class MetadataDelta:
             for topic in image.topics.values() for number in range(len(topic.partitions))}
         return delta
 
+    @classmethod
+    def joined(cls, image: MetadataImage, deltas: list["MetadataDelta"]) -> "MetadataDelta":
+        """What these have touched together, one after the other, up to this image."""
+        whole = cls(image)
+        for one in deltas:
+            whole.changed_brokers |= one.changed_brokers
+            whole.changed_topics |= one.changed_topics
+            whole.changed_partitions |= one.changed_partitions
+            whole.changed_configs |= one.changed_configs
+            whole.changed_quotas |= one.changed_quotas
+            whole.changed_features |= one.changed_features
+        return whole
+
     # -- the fold -----------------------------------------------------------------------------
     def replay(self, record: Any, offset: int | None = None, epoch: int | None = None) -> None:
         """Take one record. Errors: what contradicts the image, as a controller never writes it."""

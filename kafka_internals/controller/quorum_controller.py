@@ -283,10 +283,6 @@ class QuorumController:
             self.periodic.reschedule(task, bool(result.response), now_ms)
         return effects
 
-    def next_deadline_ms(self) -> int | None:
-        """When `tick` has something to do."""
-        return self.periodic.deadline_ms
-
     # -- what can be seen ---------------------------------------------------------------------
     def _soft_changes(self, rule: str, reads: tuple) -> list:
         """What became of what only the active controller knows of brokers, since it was told."""

@@ -208,11 +208,11 @@ class ReplicationControlManager:
         if registered_at is None:
             raise errors.StaleBrokerEpochException(
                 f"Receive a heartbeat from broker {broker} before registration")
-        self._cluster.check_broker_epoch(broker, epoch)
+        known = self._cluster.check_broker_epoch(broker, epoch)
         heartbeats, records = self._cluster.heartbeats, []
         moved = heartbeats.calculate_next_broker_state(request, registered_at,
                                                        lambda: self.has_leaderships(broker))
-        beside = self._reads_of(moved, broker)
+        beside = self._reads_of(broker) if moved.current == states.CONTROLLED_SHUTDOWN else ()
         reads += beside
         fenced = moved.next in (states.FENCED, states.SHUTDOWN_NOW)
         if moved.current != moved.next:
@@ -224,7 +224,7 @@ class ReplicationControlManager:
                 self.handle_broker_in_controlled_shutdown(broker, epoch, reads, records)
         heartbeats.touch(broker, fenced, request.current_metadata_offset)
         cordoned = request.cordoned_log_dirs
-        if cordoned not in (None, self._cluster.registration(broker).cordoned_log_dirs):
+        if cordoned not in (None, known.cordoned_log_dirs):
             records.append(Decided(m.BrokerRegistrationChangeRecord(
                 broker, epoch, cordoned_log_dirs=cordoned), CORDON_RULE, reads))
         answer = request.response(request.current_metadata_offset >= registered_at, fenced,
@@ -232,10 +232,8 @@ class ReplicationControlManager:
         waits = moved.next == states.CONTROLLED_SHUTDOWN
         return ControllerResult(records, answer, beside, broker if waits else None)
 
-    def _reads_of(self, moved: states.BrokerControlStates, broker: int) -> tuple:
+    def _reads_of(self, broker: int) -> tuple:
         """What decides beside the heartbeat: a broker may go when the others know its leaders."""
-        if moved.current != states.CONTROLLED_SHUTDOWN:
-            return ()
         lowest, subject = self._cluster.heartbeats.lowest_active(), self._cluster.subject
         return ((subject(broker), "controlled_shutdown_offset"),) + (
             () if lowest is None else ((subject(lowest.broker_id), "metadata_offset"),))

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from kafka_internals.cluster.cluster import BrokenRunException, Cluster
-from kafka_internals.cluster.invariants import is_no_metadata, listening
+from kafka_internals.cluster.invariants import is_judged, listening
 from kafka_internals.cluster.replication_judges import (
     CommittedNeverLost,
     ConsistentRead,
@@ -200,7 +200,7 @@ def play(steps: tuple[Step, ...], unsafe: dict[str, Any] | None = None, *,
     one = _Play(unsafe or {}, {} if has_elr else {"eligible.leader.replicas.version": 0}, min_isr)
     machine = one.cluster.machine
     judges = [LogMatching(), CommittedNeverLost(), ConsistentRead(), *more]
-    trial = Trial(machine.world.trace, partial(listening, machine), judges, is_no_metadata)
+    trial = Trial(machine.world.trace, partial(listening, machine), judges, is_judged)
     machine.world.after_event.append(trial.after_event)
     cluster, violated = one.cluster, None
     try:

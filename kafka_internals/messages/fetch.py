@@ -120,4 +120,5 @@ class FetchResponse(NamedTuple):
         told = [f"{data.partition} {data.error}" if data.error != "NONE" else
                 f"{data.partition} {len(data.records)} bytes, HW {data.high_watermark}"
                 for data in self.partitions]
-        return (", ".join(told) or "nothing new") + throttled(self.throttle_time_ms)
+        said = ", ".join(told) or "nothing new"
+        return said + throttled(self.throttle_time_ms) if self.throttle_time_ms else said

@@ -6,6 +6,7 @@ writes the highest version that `metadata.version` allows. Only a BrokerRegistra
 the lowest that can hold what it says, so that older brokers understand a fencing.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kafka_internals.errors import KafkaException, UnsupportedVersionException
@@ -199,6 +200,7 @@ def encode(record: Any, version: int | None = None) -> bytes:
     return frame + kind.schema.write(record, version)
 
 
+@lru_cache(1_000)                       # features, say, are the same in every log
 def decode(value: bytes | None) -> Any:
     """The record in the value of a record of the metadata log, whatever its version.
 

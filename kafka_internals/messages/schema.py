@@ -197,6 +197,8 @@ class Schema:
                     said += data
                 else:
                     tagged.append((field.tag, data))
+        if not tagged:
+            return said + b"\0"
         said += unsigned_varint(len(tagged))
         for tag, data in sorted(tagged):
             said += unsigned_varint(tag) + unsigned_varint(len(data)) + data

@@ -6,6 +6,7 @@ offset at once: nobody else writes in this epoch. All records of a batch have th
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kafka_internals.errors import (
@@ -24,6 +25,8 @@ from kafka_internals.record_batch import (
     assemble,
     encode,
 )
+
+encoded = lru_cache(1_000, typed=True)(encode_value)     # every cluster begins with the same ones
 
 
 class NotLeaderException(KafkaException):
@@ -57,7 +60,7 @@ class BatchAccumulator:
         Errors: NotLeaderException for an epoch that is over, IllegalArgumentException for one that
         has not begun or for no records, RecordBatchTooLargeException for more than a batch holds.
         """
-        values = [encode_value(one) for one in records]
+        values = [encoded(one) for one in records]
         self._ensure_appendable(epoch, values)
         filled = self._filled(values, now_ms)
         if self._open is not None and filled.size_bytes > self._max_batch_bytes:

@@ -45,16 +45,16 @@ class FetchHandler:
 
     def handle(self, request: Request, now_ms: int) -> list:
         """Answer, or let it wait."""
-        if [asked.partition for asked in request.body.partitions] != [CLUSTER_METADATA]:
-            return self._reply(request, request.body.response(())._replace(
-                error="INVALID_REQUEST"), ())
-        asked, data, effects = request.body.partitions[0], self._data(request.body), []
+        body, all_asked = request.body, request.body.partitions
+        if not all_asked or all_asked[1:] or all_asked[0].partition != CLUSTER_METADATA:
+            return self._reply(request, body.response(())._replace(error="INVALID_REQUEST"), ())
+        asked, data, effects = all_asked[0], self._data(body), []
         if data.error == "NONE" and data.diverging_epoch is None:
             effects = self._note_progress(request, asked.fetch_offset)
         if data.error != "NONE" or data.records or data.diverging_epoch \
-                or not request.body.max_wait_ms or asked.high_watermark < data.high_watermark:
-            return effects + self._answer(request, request.body.response((data,)))
-        parked = _Parked(request, now_ms + request.body.max_wait_ms)
+                or not body.max_wait_ms or asked.high_watermark < data.high_watermark:
+            return effects + self._answer(request, body.response((data,)))
+        parked = _Parked(request, now_ms + body.max_wait_ms)
         return [*effects, self._park([*self._parked, parked], request.reads())]
 
     def _park(self, parked: list[_Parked], reads: tuple) -> Changed:

@@ -163,7 +163,8 @@ class KafkaRaftClient:
         effects = [Changed(self.subject, "high_watermark", old, high_watermark, rule, reads)]
         known = ((self.subject, "high_watermark", high_watermark),)
         while self._next_offset < high_watermark:
-            for batch in map(read_batch, self._untold(high_watermark, appended)):
+            for stored in self._untold(high_watermark, appended):
+                batch = read_batch(stored.buffer)
                 self._next_offset = batch.last_offset + 1
                 effects += self._listener.handle_commit(batch, known, now_ms)
         return effects + self.fire_leader_change(known, now_ms)
@@ -190,7 +191,7 @@ class KafkaRaftClient:
     def handle(self, message: Request | Response, now_ms: int) -> list:
         """A fetch that somebody asks for, or the answer to an own one."""
         self._snapshot = None
-        if isinstance(message, Response):
+        if type(message) is Response:
             return [] if self.fetcher is None else self.fetcher.handle(message, now_ms)
         return self.fetches.handle(message, now_ms)
 

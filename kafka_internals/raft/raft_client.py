@@ -53,12 +53,13 @@ def stored_batches(stored: bytes) -> tuple[RecordBatch, ...]:
 
 def read_batches(stored: bytes) -> Iterator[Batch]:
     """What stored batches say. MetadataParseException, InvalidRecordException for damaged ones."""
-    return map(read_batch, stored_batches(stored))
+    return (read_batch(batch.buffer) for batch in stored_batches(stored))
 
 
 @lru_cache(1_000)
-def read_batch(batch: RecordBatch) -> Batch:
+def read_batch(stored: bytes) -> Batch:
     """What one says."""
+    batch = RecordBatch(stored)
     header, is_control = batch.header, batch.header.is_control
     said = tuple([read_control_record(one) if is_control else decode(one.value)
                   for one in batch.records()])

@@ -38,23 +38,23 @@ class AlterPartitionManager:
     def __init__(self, broker: int, broker_epoch: Callable[[], int],
                  channel: NodeToControllerChannelManager) -> None:
         self.broker, self._broker_epoch, self.channel = broker, broker_epoch, channel
-        self._unsent: dict[TopicPartition, AlterPartitionItem] = {}
+        self.unsent: dict[TopicPartition, AlterPartitionItem] = {}
         self._retry_ms: int | None = None
 
     def submit(self, item: AlterPartitionItem, now_ms: int) -> list:
         """Ask for a change. One that is asked for while another is under way is refused."""
-        if item.data.partition in self._unsent:
+        if item.data.partition in self.unsent:
             refused = AlterPartitionPartitionResponse(item.data.partition,
                                                       "OPERATION_NOT_ATTEMPTED")
             return item.answered(refused, (), now_ms)
-        self._unsent[item.data.partition] = item
+        self.unsent[item.data.partition] = item
         return self._propagate(now_ms)
 
     def _propagate(self, now_ms: int) -> list:
         """Send everything that waits, unless a request is in flight."""
-        if not self._unsent or not self.channel.is_free or self._retry_ms is not None:
+        if not self.unsent or not self.channel.is_free or self._retry_ms is not None:
             return []
-        items = self._unsent.values()
+        items = self.unsent.values()
         body = AlterPartitionRequest(self.broker, self._broker_epoch(),
                                      tuple(item.data for item in items))
         reads = dict.fromkeys(read for item in items for read in item.reads)
@@ -71,13 +71,13 @@ class AlterPartitionManager:
         effects, read = [], ((response.request_id, "answer"),)
         for data in request.body.partitions:
             if data.partition in answers:
-                item = self._unsent.pop(data.partition)
+                item = self.unsent.pop(data.partition)
                 effects += item.answered(answers[data.partition], read, now_ms)
         return effects + self._propagate(now_ms)
 
     def tick(self, now_ms: int) -> list:
         """Ask again when it is time."""
-        if not self._unsent:
+        if not self.unsent:
             return []
         effects = self.channel.tick(now_ms)
         if self._retry_ms is None or now_ms < self._retry_ms:
@@ -87,9 +87,9 @@ class AlterPartitionManager:
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
-        if not self._unsent:                             # then the channel is free, too
+        if not self.unsent:                             # then the channel is free, too
             return None
-        at_ms = self.channel.next_deadline_ms()
+        at_ms = self.channel.due_ms
         if self._retry_ms is None or at_ms is None:
             return self._retry_ms if at_ms is None else at_ms
         return min(at_ms, self._retry_ms)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kafka_internals.common import Changed, TopicPartition, Wait, replica_name
 from kafka_internals.errors import IllegalStateException
-from kafka_internals.messages import Response
+from kafka_internals.messages import Request, Response
 from kafka_internals.messages.broker_heartbeat import BrokerHeartbeatRequest
 from kafka_internals.messages.broker_registration import (
     BrokerRegistrationRequest,
@@ -129,16 +129,12 @@ class BrokerLifecycleManager:
         return self._noting(None, self._channel.send_request(
             body, RULE, reads + self._set_off_by, now_ms))
 
-    def _noting(self, old: str | None, effects: list) -> list:
+    def _noting(self, old: Request | None, effects: list) -> list:
         """What the channel did, and what is in flight by then."""
-        if (now := self._in_flight) != old:
-            effects.append(Changed(self.subject, "in_flight", old, now, RULE,
-                                   ((now or old, "asked"),)))
+        if (now := self._channel.in_flight) is not old:
+            effects.append(Changed(self.subject, "in_flight", old and old.id, now and now.id, RULE,
+                                   (((now or old).id, "asked"),)))
         return effects
-
-    @property
-    def _in_flight(self) -> str | None:
-        return self._channel.in_flight and self._channel.in_flight.id
 
     def _heartbeat(self) -> BrokerHeartbeatRequest:
         return BrokerHeartbeatRequest(
@@ -152,10 +148,10 @@ class BrokerLifecycleManager:
 
     def handle(self, response: Response, now_ms: int) -> list:
         """The controller has answered. What answers nothing that is in flight is let go."""
-        old, read = self._in_flight, ((response.request_id, "answer"),)
+        old, read = self._channel.in_flight, ((response.request_id, "answer"),)
         is_answer = self._channel.handle(response, now_ms) is not None
-        effects = [] if self._in_flight == old else [
-            Changed(self.subject, "in_flight", old, None, RULE, read)]
+        effects = [] if self._channel.in_flight is old else [
+            Changed(self.subject, "in_flight", old.id, None, RULE, read)]
         if self.state == SHUTTING_DOWN or not is_answer:
             return effects
         self._set_off_by = read
@@ -189,7 +185,7 @@ class BrokerLifecycleManager:
 
     def disconnected(self, now_ms: int) -> list:
         """The connection to the controller is lost."""
-        old = self._in_flight
+        old = self._channel.in_flight
         self._channel.disconnected(now_ms)
         return self._noting(old, [])
 
@@ -200,7 +196,7 @@ class BrokerLifecycleManager:
             return []
         if self._register_by_ms is not None and now_ms >= self._register_by_ms:
             return self._move(NOT_REGISTERED, ())
-        late_ms = self._channel.next_deadline_ms()
+        late_ms = self._channel.due_ms
         effects = self._keep_asking(now_ms) if late_ms is not None and now_ms >= late_ms else []
         if self._due_ms is not None and now_ms >= self._due_ms:
             effects += self._communicate(now_ms)
@@ -208,11 +204,11 @@ class BrokerLifecycleManager:
 
     def _keep_asking(self, now_ms: int) -> list:
         """A request that is late is sent again, or given up."""
-        late = self._in_flight
+        late = self._channel.in_flight
         effects = self._noting(late, self._channel.tick(now_ms))
         if self._channel.is_free:                        # it was given up
             self._immediately = False
-            self._set_off_by = ((late, "asked"),) if late else ()
+            self._set_off_by = ((late.id, "asked"),) if late else ()
             self._next_in(self._interval_ms, now_ms)
         return effects
 
@@ -220,7 +216,7 @@ class BrokerLifecycleManager:
         """When `tick` has something to do. A request is under way, or the next one is due."""
         if self.state == SHUTTING_DOWN:
             return None
-        at_ms = self._channel.next_deadline_ms() if self._due_ms is None else self._due_ms
+        at_ms = self._channel.due_ms if self._due_ms is None else self._due_ms
         if self._register_by_ms is None or at_ms is None:
             return self._register_by_ms if at_ms is None else at_ms
         return min(at_ms, self._register_by_ms)
@@ -236,8 +232,8 @@ class BrokerLifecycleManager:
 
     def snapshot(self) -> BrokerLifecycleSnapshot:
         """Frozen."""
-        in_flight = self._in_flight
+        in_flight = self._channel.in_flight and self._channel.in_flight.id
         waits = () if in_flight is None else (Wait("in_flight", in_flight, "answer", None,
-                                                   self._channel.next_deadline_ms()),)
+                                                   self._channel.due_ms),)
         return BrokerLifecycleSnapshot(self.broker, self.state, self.broker_epoch,
                                        self.ready_to_unfence, in_flight, waits)

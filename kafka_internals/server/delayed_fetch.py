@@ -42,18 +42,19 @@ class DelayedFetch(DelayedOperation):
         An offset that is the end has fallen behind nothing, although a roll may have put the end
         into a new segment.
         """
-        available, partitions = 0, self._manager.partitions
+        available, partitions, by_replica = 0, self._manager.partitions, self._by_replica
         for asked, began_in in zip(self.request.body.partitions, self._segments):
-            offset, partition = asked.fetch_offset, partitions.get(asked.partition)
-            if partition is None:
+            if asked.partition not in partitions:
                 return True
+            offset, partition = asked.fetch_offset, partitions[asked.partition]
             try:
-                partition.ensure_readable(asked.current_leader_epoch, self._by_replica)
+                ensure = partition.ensure_leader if by_replica else partition.ensure_epoch
+                ensure(asked.current_leader_epoch)
                 if partition.diverging_epoch(offset, asked.last_fetched_epoch) is not None:
                     return True
             except ApiException:
                 return True
-            end = partition.readable_end(self._by_replica, self._committed_only)
+            end = partition.readable_end(by_replica, self._committed_only)
             if offset > end:
                 return True
             if offset < end:

@@ -24,6 +24,7 @@ from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.server.kraft_metadata_cache import KRaftMetadataCache
 from kafka_internals.server.offset_truncation_state import UNDEFINED
 from kafka_internals.server.partition_roles import Follower, Leader, Leaderless
+from kafka_internals.server.partition_state import CommittedPartitionState
 from kafka_internals.server.rules import Rules
 from kafka_internals.storage.fetch_data_info import LogReadInfo
 from kafka_internals.storage.file_records import Batches, TimestampAndOffset
@@ -100,13 +101,14 @@ class LocalReplica:
         """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
         if current_leader_epoch is not None \
                 and current_leader_epoch != self.registration.leader_epoch:
-            self._ensure_epoch(current_leader_epoch)
+            self.ensure_epoch(current_leader_epoch)
         if type(self.role) is not Leader:
             raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
                                                f"{self.partition}")
         return self.role
 
-    def _ensure_epoch(self, current: int) -> None:
+    def ensure_epoch(self, current: int) -> None:
+        """Check the asker's epoch. It is all that a consumer needs: a follower serves it, too."""
         epoch = self.registration.leader_epoch
         if current == epoch or current == UNDEFINED or not self.rules.fencing:
             return
@@ -115,13 +117,6 @@ class LocalReplica:
                 f"{self.partition}: leader epoch {current} is older than {epoch}")
         raise UnknownLeaderEpochException(
             f"{self.partition}: leader epoch {current} is newer than {epoch}")
-
-    def ensure_readable(self, current_leader_epoch: int, by_replica: bool) -> None:
-        """Only a leader serves replicas; a follower serves consumers, too (KIP-392)."""
-        if by_replica:
-            self.ensure_leader(current_leader_epoch)
-        else:
-            self._ensure_epoch(current_leader_epoch)
 
     # -- reading ------------------------------------------------------------------------------
     def read_records(self, offset: int, max_bytes: int, epoch: int, replica_id: int,
@@ -133,7 +128,7 @@ class LocalReplica:
         epoch before `offset` ends earlier in this log, nothing is read but that (KIP-595).
         """
         by_replica = replica_id >= 0
-        self.ensure_readable(epoch, by_replica)
+        self.ensure_leader(epoch) if by_replica else self.ensure_epoch(epoch)
         if by_replica and replica_id not in self.role.replicas:
             error = UnknownLeaderEpochException if epoch >= 0 else NotLeaderOrFollowerException
             raise error(f"broker {replica_id} is not among the replicas "
@@ -211,11 +206,13 @@ class LocalReplica:
         """
         log = self.log
         old, old_mark = log.local.log_end_offset, log.high_watermark
-        self._append(list(batches(data.records)),
-                     self.leader_epoch if leader_epoch is None else leader_epoch, now_ms)
+        if data.records:
+            self._append(list(batches(data.records)),
+                         self.leader_epoch if leader_epoch is None else leader_epoch, now_ms)
         end, mark = log.local.log_end_offset, log.update_high_watermark(data.high_watermark)
         self._snapshot = None
-        changed = self._begin_no_earlier(data.log_start_offset, response)
+        changed = self._begin_no_earlier(data.log_start_offset, response) \
+            if data.log_start_offset > log.log_start_offset else []
         if end != old:
             changed.append(Changed(self.subject, "log_end_offset", old, end, COPY_RULE,
                                    (response,)))
@@ -292,28 +289,26 @@ class LocalReplica:
 
         Also that of a replica outside the ISR, if the mark waits for it to come in.
         """
-        role, needs = self.role, self.high_watermark + 1
+        role = self.role
         if not isinstance(role, Leader):
             return ()
+        needs = self.high_watermark + 1
         if self.rules.min_isr_gate and len(role.state.isr) < self.min_isr:
             return (Wait("high_watermark", self.subject, "isr", self.min_isr),)
         counted = role.counted(self.rules) + role.waited_for
-        return tuple(Wait("high_watermark", self.subject, attribute, needs)
-                     for attribute, end in self.ends_of(counted) if end < needs)
+        return tuple([Wait("high_watermark", self.subject, attribute, needs)
+                      for attribute, end in self.ends_of(counted) if end < needs])
 
     def snapshot(self) -> ReplicaSnapshot:
         """Frozen; made anew only after a change."""
         if self._snapshot is None:
-            registration, role = self.registration, self.role
-            state = getattr(role, "state", None)
+            registration, role, log = self.registration, self.role, self.log
+            state = role.state if isinstance(role, Leader) else CommittedPartitionState(
+                registration.isr, registration.leader_recovery_state)
             self._snapshot = ReplicaSnapshot(
                 self.partition, self.broker, role.role, role.leader, registration.leader_epoch,
-                registration.replicas, state.isr if state else registration.isr, self.min_isr,
-                self.log.log_start_offset, self.log.log_end_offset, self.high_watermark,
-                self.log.batches(), tuple(getattr(role, "remote_log_end_offset", {}).items()),
-                self.waits(), self.partition_epoch,
-                state.maximal_isr if state else registration.isr,
-                state.name if state else "COMMITTED", getattr(role, "epoch_start_offset", None),
-                state.leader_recovery_state if state else registration.leader_recovery_state,
-                getattr(role, "fetch_state", None))
+                registration.replicas, state.isr, self.min_isr, log.log_start_offset,
+                log.local.log_end_offset, log.high_watermark, log.batches(),
+                role.remote_log_end_offset, self.waits(), self.partition_epoch, state.maximal_isr,
+                state.name, role.epoch_start_offset, state.leader_recovery_state, role.fetch_state)
         return self._snapshot

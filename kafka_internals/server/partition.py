@@ -142,7 +142,7 @@ class Partition(LocalReplica):
             raise NotEnoughReplicasException(
                 f"The size of the current ISR {list(isr)} is insufficient to satisfy the "
                 f"min.isr requirement of {self.min_isr} for partition {self.partition}")
-        old = self.log.log_end_offset
+        old = self.log.local.log_end_offset
         if self.rules.offsets == "gap" and old:
             self.log.log_end_offset += 1
         info = self.log.append_as_leader(batch, self.leader_epoch, START_MS + now_ms)

@@ -22,7 +22,7 @@ COUNTED = {"maximal": "maximal_isr", "proposed": "proposed_isr", "committed": "i
 class Leader:
     """Decides who is in sync; `waited_for` are replicas outside the ISR that hold the mark back."""
 
-    role = "leader"
+    role, fetch_state = "leader", None
 
     def __init__(self, broker: int, metadata: KRaftMetadataCache, max_lag_ms: int) -> None:
         self.leader, self._metadata, self._max_lag_ms = broker, metadata, max_lag_ms
@@ -51,9 +51,10 @@ class Leader:
         self.state = state
 
     @property
-    def remote_log_end_offset(self) -> dict[int, int]:
+    def remote_log_end_offset(self) -> tuple[tuple[int, int], ...]:
         """By broker; -1 unknown."""
-        return {broker: one.state.log_end_offset for broker, one in self.replicas.items()}
+        return tuple([(broker, one.state.log_end_offset)
+                      for broker, one in self.replicas.items()])
 
     def counted(self, rules: Rules) -> tuple[int, ...]:
         """Whose log ends bound the high watermark: of all who may be members by now."""
@@ -97,6 +98,7 @@ class Follower:
     """A follower knows whom to ask, and whether it may append what it gets."""
 
     role = "follower"
+    remote_log_end_offset, epoch_start_offset = (), None
 
     def __init__(self, leader: int) -> None:
         self.leader, self.fetch_state = leader, "FETCHING"
@@ -106,3 +108,4 @@ class Leaderless:
     """A replica of a partition that has no leader: nothing to append and nobody to ask."""
 
     role, leader = "no leader", NO_NODE
+    remote_log_end_offset, epoch_start_offset, fetch_state = (), None, None

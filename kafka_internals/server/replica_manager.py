@@ -69,16 +69,13 @@ class ReplicaManager:
                  broker_epoch: Callable[[], int] = lambda: UNCHECKED_EPOCH,
                  alter_partition_manager: AlterPartitionManager | None = None,
                  producer_ids: ProducerIdManager | None = None) -> None:
-        self.broker, self.rules = broker, rules
-        self._storage, self._config, self._broker_epoch = storage, config, broker_epoch
+        self.broker, self.rules, self._broker_epoch = broker, rules, broker_epoch
         self.metadata = KRaftMetadataCache()
         self.partitions: dict[TopicPartition, Partition] = {}
         self._fetchers: dict[int, ReplicaFetcher] = {}
-        self._produces = DelayedOperationPurgatory()
-        self._fetches = DelayedOperationPurgatory()
-        self.deletes = DelayedOperationPurgatory()
-        self._purgatories = (self._produces, self._fetches, self.deletes)
-        self._next_correlation_id = next_correlation_id
+        self._purgatories = tuple(DelayedOperationPurgatory() for _ in range(3))
+        self._produces, self._fetches, self.deletes = self._purgatories
+        self._config, self._next_correlation_id = config, next_correlation_id
         self._logs = LogManager(storage, config)
         self._checkpointed = read_offsets(storage, HIGH_WATERMARK_CHECKPOINT)
         self._checkpoint_due_ms: int | None = None
@@ -170,16 +167,16 @@ class ReplicaManager:
 
     def partition(self, name: TopicPartition) -> Partition:
         """A replica that is here. Errors: NotLeaderOrFollower, UnknownTopicOrPartition."""
-        if (partition := self.partitions.get(name)) is None:
+        if name not in self.partitions:
             known = self.image is not None and self.image.partition(name) is not None
             error = NotLeaderOrFollowerException if known else UnknownTopicOrPartitionException
             raise error(f"broker {self.broker} has no replica of {name}")
-        return partition
+        return self.partitions[name]
 
     def _complete_delayed(self, name: TopicPartition, now_ms: int) -> list:
         """Something about a partition has changed: whoever waits for that goes on."""
-        return [effect for purgatory in (self._fetches, self._produces, self.deletes)
-                for effect in purgatory.check_and_complete(name, now_ms)]
+        return [effect for one in (self._fetches, self._produces, self.deletes) if one.deadlines
+                for effect in one.check_and_complete(name, now_ms)]
 
     # -- producing ----------------------------------------------------------------------------
     def append_records(self, request: Request, now_ms: int) -> list:
@@ -206,10 +203,9 @@ class ReplicaManager:
                     partition.log.log_start_offset)
         effects += self._acknowledge(request, results, appended, now_ms)
         for partition, _, mark_moved in appended:
-            name = partition.partition
             if mark_moved:
-                effects += self._produces.check_and_complete(name, now_ms)
-            effects += self._fetches.check_and_complete(name, now_ms)
+                effects += self._produces.check_and_complete(partition.partition, now_ms)
+            effects += self._fetches.check_and_complete(partition.partition, now_ms)
         return effects
 
     def _refused(self, name: TopicPartition, error: ApiException) -> PartitionProduceResponse:
@@ -278,12 +274,13 @@ class ReplicaManager:
                 try:
                     effects += partition.update_follower_fetch_state(
                         body.replica_id, asked.fetch_offset, request.reads(), now_ms,
-                        log.log_end_offset, asked.log_start_offset, body.replica_epoch)
+                        log.local.log_end_offset, asked.log_start_offset, body.replica_epoch)
                 except ApiException as error:
                     data = PartitionData(asked.partition, error.error_name)
                 if log.high_watermark > mark:
                     moved.append(partition.partition)
-                effects += self.deletes.check_and_complete(asked.partition, now_ms)
+                if self.deletes.deadlines:
+                    effects += self.deletes.check_and_complete(asked.partition, now_ms)
             told.append(data)
         for name in moved:
             effects += self._complete_delayed(name, now_ms)
@@ -305,14 +302,14 @@ class ReplicaManager:
     # -- following ----------------------------------------------------------------------------
     def fetched(self, leader: int, response: Any, now_ms: int) -> list:
         """A fetcher's answer has come; consumers that wait here may read further by it."""
-        return self._completing(self._fetchers[leader].partitions,
-                                lambda: self._fetchers[leader].handle(response, now_ms), now_ms)
+        fetcher = self._fetchers[leader]
+        return self._completing(fetcher.partitions, fetcher.handle, response, now_ms)
 
-    def _completing(self, partitions: list[Partition], act: Callable[[], list],
-                    now_ms: int) -> list:
-        """Do something, and let go on who waits for a high watermark that it moves."""
+    def _completing(self, partitions: list[Partition], handle: Callable[[Any, int], list],
+                    response: Any, now_ms: int) -> list:
+        """Handle an answer, and let go on who waits for a high watermark that it moves."""
         marks = [one.log.high_watermark for one in partitions]
-        effects = act()
+        effects = handle(response, now_ms)
         for one, mark in zip(partitions, marks):
             if one.log.high_watermark != mark:
                 effects += self._complete_delayed(one.partition, now_ms)
@@ -325,29 +322,29 @@ class ReplicaManager:
     # -- the controller -----------------------------------------------------------------------
     def alter_partition_answered(self, response: Any, now_ms: int) -> list:
         """The controller has answered an AlterPartition."""
-        return self._completing([*self.partitions.values()],
-                                lambda: self._alters.handle(response, now_ms), now_ms)
+        return self._completing([*self.partitions.values()], self._alters.handle, response, now_ms)
 
     # -- time ---------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> list:
         """Expire parked operations, let fetchers ask, look at the ISRs, write the checkpoint."""
-        effects = [effect for one in self._purgatories for effect in one.tick(now_ms)]
+        effects = [effect for one in self._purgatories if one.deadlines
+                   for effect in one.tick(now_ms)]
         for fetcher in self._fetchers.values():
             effects += fetcher.tick(now_ms)
         if self._alters is not None:
-            effects += self._alters.tick(now_ms) + self._maybe_shrink_isrs(now_ms)
+            effects += self._alters.tick(now_ms)
+            if now_ms >= self._isr_due_ms:
+                effects += self._shrink_isrs(now_ms)
         if self.producer_ids is not None:
             effects += self.producer_ids.channel.tick(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
-        moved = self._logs.tick(START_MS + now_ms)
-        return effects + [self.partitions[name].log_start_moved(old)
-                          for name, old in moved.items()]
+        for name, old in self._logs.tick(START_MS + now_ms).items():
+            effects.append(self.partitions[name].log_start_moved(old))
+        return effects
 
-    def _maybe_shrink_isrs(self, now_ms: int) -> list:
+    def _shrink_isrs(self, now_ms: int) -> list:
         """The task "isr-expiration", twice in every `replica.lag.time.max.ms`."""
-        if now_ms < self._isr_due_ms:
-            return []
         period_ms = max(1, self._max_lag_ms // 2)
         self._isr_due_ms = (now_ms // period_ms + 1) * period_ms
         return [effect for one in self.partitions.values()
@@ -363,13 +360,17 @@ class ReplicaManager:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
-        due = [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS,
-               *[one.next_deadline_ms() for one in self._purgatories if one.deadlines],
-               *[fetcher.due_ms for fetcher in self._fetchers.values()]]
+        due = [fetcher.due_ms for fetcher in self._fetchers.values()]
+        due += [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS]
+        for purgatory in self._purgatories:
+            if purgatory.deadlines:
+                due.append(purgatory.next_deadline_ms())
         if self._alters is not None:
-            due += [self._alters.next_deadline_ms(), self._isr_due_ms]
+            due += [self._isr_due_ms]
+            if self._alters.unsent:
+                due += [self._alters.next_deadline_ms()]
         if self.producer_ids is not None:
-            due.append(self.producer_ids.channel.next_deadline_ms())
+            due += [self.producer_ids.channel.due_ms]
         return min([ms for ms in due if ms is not None], default=None)
 
     def _marks(self) -> dict[TopicPartition, int]:
@@ -382,8 +383,7 @@ class ReplicaManager:
         return [Persist(HIGH_WATERMARK_CHECKPOINT, self._high_watermarks())]
 
     def _high_watermarks(self) -> bytes:
-        return offset_checkpoint({name: one.high_watermark
-                                  for name, one in self.partitions.items()})
+        return offset_checkpoint({name: p.high_watermark for name, p in self.partitions.items()})
 
     def shut_down(self) -> list:
         """A clean stop: close every log, then write the checkpoints."""

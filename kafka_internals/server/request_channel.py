@@ -75,9 +75,9 @@ class RequestChannel:
         self.blocked.append(processor)
         return False
 
-    def receive_request(self) -> ChannelRequest | None:
+    def receive_request(self) -> ChannelRequest:
         """The front of the queue, for a handler."""
-        return self.queue.popleft() if self.queue else None
+        return self.queue.popleft()
 
     def unblocked(self) -> Any:
         """The network thread that has waited longest, if there is room now."""

@@ -35,10 +35,9 @@ class RequestMetrics:
     def update(self, kind: str, moments_us: tuple[int, ...]) -> None:
         """One answered request: when it was read, dequeued, handled and answered, for how long it
         was throttled, when its answer was dequeued and when it had left."""
-        if (known := self._moments.get(kind)) is None:
-            known = self._moments[kind] = deque(maxlen=RESERVOIR)
-            self.counts[kind] = 0
-        known.append(moments_us)
+        if kind not in self.counts:
+            self._moments[kind], self.counts[kind] = deque(maxlen=RESERVOIR), 0
+        self._moments[kind].append(moments_us)
         self.counts[kind] += 1
 
     def snapshot(self) -> tuple[tuple[str, Histogram], ...]:

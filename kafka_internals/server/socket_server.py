@@ -83,10 +83,11 @@ class Processor:
             if self._polled:
                 return RECEIVE, self._polled.popleft().unread.popleft()
             self._polling = False
-            for channel in self._completed_sends:
-                channel.take(RESPONSE_SENT)
-                self._maybe_unmute(channel)
-            self._completed_sends.clear()
+            if self._completed_sends:
+                for channel in self._completed_sends:
+                    channel.take(RESPONSE_SENT)
+                    self._maybe_unmute(channel)
+                self._completed_sends.clear()
             if not (self.responses or self._readable):
                 return None
 

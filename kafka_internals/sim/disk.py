@@ -87,8 +87,9 @@ class Disk:
     def names(self, directory: str) -> list[str]:
         """Names of the files in a directory, sorted, without the directory's own."""
         inside = f"{directory}/" if directory else ""
-        return sorted([rest for name in self.files if name.startswith(inside)
-                       and "/" not in (rest := name[len(inside):])])
+        begins = len(inside)
+        return sorted([rest for name in self.files if name[:begins] == inside
+                       and "/" not in (rest := name[begins:])])
 
     def directories(self) -> list[str]:
         """Names of the directories that hold a file, sorted."""
@@ -118,9 +119,9 @@ class Disk:
         return self._held(name, position, size)
 
     def _held(self, name: str, position: int = 0, size: int | None = None) -> bytes:
-        file = self.files.get(name)
-        if file is None:
+        if name not in self.files:
             return b""
+        file = self.files[name]
         data = file.read(position, file.size if size is None else position + size)
         for fault in self.faults:
             data = fault.spoiled(name, position, data)
@@ -195,9 +196,9 @@ class Disk:
         """Write behind the end, into the page cache."""
         if self.faults:
             self._may_write(name, self._held_bytes(name) + len(data))
-        file = self.files.get(name)
-        if file is None:
-            file = self.files[name] = File()
+        if name not in self.files:
+            self.files[name] = File()
+        file = self.files[name]
         self._touched(file)
         file.append(data)
         self.cost_us += self._cost.write_us + self._cost.write_us_per_kib * (len(data) >> 10)

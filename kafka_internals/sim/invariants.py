@@ -53,7 +53,7 @@ class Trial:
     def __init__(self, trace: Trace, look: Callable[[str], Any], judges: list[Judge],
                  concerns: Callable[[str], bool] = lambda subject: True) -> None:
         self._trace, self._concerns = trace, concerns
-        self._look = cache(look)                            # all judges, within one event
+        self._look, self._looked_at = cache(look), 0        # all judges, within one event
         self._seen = len(trace.changes)
         witnesses = (who for one in judges for who in getattr(one, "witnesses", ()))
         told: list[Judge] = [*dict.fromkeys(witnesses), *judges]
@@ -62,13 +62,13 @@ class Trial:
 
     def after_event(self, event: int) -> None:
         """Judge every change of the event that is over."""
-        if not (changes := self._trace.changes[self._seen:]):
-            return
         watching, look = self._watching, self._look
-        look.cache_clear()
-        for change in changes:
+        for change in self._trace.changes[self._seen:]:
             self._seen += 1
             if (judges := watching[change[2]]) and self._concerns(change[1]):
+                if event != self._looked_at:
+                    self._looked_at = event
+                    look.cache_clear()
                 told = tuple.__new__(Change, change)
                 for judge in judges:
                     if sentence := judge.judge(told, look):

@@ -88,7 +88,7 @@ class Network:
         self.delayed: dict[str, int] = {}         # ... and of those to come that arrive later
         self.connections: dict[tuple[str, str, str], Connection] = {}
         self._opened = 0
-        self._jitter: dict[tuple[str, str], Callable[[int], int]] = {}
+        self._jitter: dict[tuple[str, str], Callable[[], float]] = {}
 
     def connect(self, client, server, purpose: str) -> Connection:
         """This life's open connection for this purpose, or a new one."""
@@ -104,9 +104,9 @@ class Network:
     def _travel_us(self, sender: str, receiver: str, purpose: str) -> int | None:
         link, travel_us = (sender, receiver), self.latency_us
         if self.jitter_us:
-            if (dice := self._jitter.get(link)) is None:
-                dice = self._jitter[link] = self.world.draw(f"{sender}>{receiver}", "jitter")
-            travel_us += dice(self.jitter_us + 1)
+            if link not in self._jitter:
+                self._jitter[link] = self.world.stream(f"{sender}>{receiver}", "jitter")
+            travel_us += int(self._jitter[link]() * (self.jitter_us + 1))
         if link in self.faults:
             for fault in self.faults[link]:
                 delay_us = fault.delay_us(purpose, self.world.draw(f"{sender}>{receiver}", "loss"))

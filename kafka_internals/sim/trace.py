@@ -60,6 +60,13 @@ class Trace:
         """Note a change of the event that happens now."""
         self.changes.append((event, *change))
 
+    def clear(self) -> None:
+        """Let go of everything. A run is a ring of objects: what it wrote need not hang on it when
+        the collector comes, which would visit every tuple."""
+        for written in (self.events, self.flights, self.changes, self._of):
+            written.clear()
+        self._indexed = 0
+
     def arrives(self, message_id: str, due_us: int) -> None:
         """A message on its way will be there at another time than was noted when it left."""
         at = next(at for at in range(len(self.flights) - 1, -1, -1)

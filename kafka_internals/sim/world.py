@@ -33,7 +33,9 @@ class Node:
         if deadline_us != self.deadline_us:
             self.deadline_us = deadline_us
             if deadline_us is not None:
-                self.world.schedule(max(deadline_us, self.world.now_us), self, TICK, deadline_us)
+                now_us = self.world.now_us
+                self.world.schedule(deadline_us if deadline_us > now_us else now_us, self, TICK,
+                                    deadline_us)
 
     def end_life(self, powered: bool = True) -> None:
         """Whatever was scheduled for this node so far will not happen to it any more."""
@@ -72,9 +74,13 @@ class World:
     def draw(self, node: str, purpose: str) -> Callable[[int], int]:
         """The dice of (seed, node, purpose): `draw(n)` gives 0..n-1, the same in every run."""
         if (node, purpose) not in self._dice:
-            stream = Random(f"{self.seed}/{node}/{purpose}").random
+            stream = self.stream(node, purpose)
             self._dice[node, purpose] = lambda n: int(stream() * n)
         return self._dice[node, purpose]
+
+    def stream(self, node: str, purpose: str) -> Callable[[], float]:
+        """The numbers behind such dice, from 0 to below 1, from the first one on."""
+        return Random(f"{self.seed}/{node}/{purpose}").random
 
     def schedule(self, due_us: int, node: Node, kind: str, payload: Any,
                  life: int | None = None, by: int | None = None) -> None:

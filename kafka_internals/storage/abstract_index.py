@@ -40,7 +40,7 @@ class AbstractIndex:
             self._has_length(storage.size(name))
             self.entries = self.max_entries
         else:
-            self._has_length(self._whole_entries(max_index_bytes))
+            self._has_length(max_index_bytes - max_index_bytes % self.ENTRY.size)
             storage.truncate(name, self.length_bytes)
         self.last_entry = self._read_last()
 
@@ -57,9 +57,6 @@ class AbstractIndex:
     def is_full(self) -> bool:
         """True where the segment has to roll because there is no room for another entry."""
         return self.entries >= self.max_entries
-
-    def _whole_entries(self, size_bytes: int) -> int:
-        return size_bytes - size_bytes % self.ENTRY.size
 
     # -- entries ------------------------------------------------------------------------------
     def _decode(self, fields: tuple) -> Any:
@@ -139,7 +136,7 @@ class AbstractIndex:
 
     def resize(self, size_bytes: int) -> bool:
         """Set the file's length, rounded down to entries; True where it had another one."""
-        size_bytes = self._whole_entries(size_bytes)
+        size_bytes -= size_bytes % self.ENTRY.size
         if size_bytes == self.length_bytes:
             return False
         self._storage.truncate(self.name, size_bytes)

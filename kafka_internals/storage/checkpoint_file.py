@@ -34,7 +34,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
 def checkpoint(entries: Iterable[str]) -> bytes:
     """The content of a checkpoint: version, count and entries."""
     lines = list(entries)
-    return "".join(f"{line}\n" for line in (VERSION, len(lines), *lines)).encode()
+    return "".join([f"{line}\n" for line in (VERSION, len(lines), *lines)]).encode()
 
 
 def write_checkpoint(storage: Storage, name: str, entries: Iterable[str]) -> None:

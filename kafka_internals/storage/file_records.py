@@ -162,18 +162,16 @@ class FileRecords:
     # -- writing ------------------------------------------------------------------------------
     def append(self, *batches: RecordBatch) -> int:
         """Write batches whose offsets are final behind the last one; how many bytes."""
-        data = b"".join([batch.buffer for batch in batches])
-        self._storage.append(self.name, data)
-        position, size = self.size_bytes, len(data)
-        self.size_bytes += size
-        if self._known is not None:
-            for batch in batches:
+        self._storage.append(self.name, b"".join([batch.buffer for batch in batches]))
+        before = self.size_bytes
+        for batch in batches:
+            if self._known is not None:
                 header = batch.header
                 self._known.append(StoredBatch(
-                    batch.base_offset, batch.last_offset, header.partition_leader_epoch, position,
-                    batch.size, header.crc, header.max_timestamp))
-                position += batch.size
-        return size
+                    batch.base_offset, batch.last_offset, header.partition_leader_epoch,
+                    self.size_bytes, batch.size, header.crc, header.max_timestamp))
+            self.size_bytes += batch.size
+        return self.size_bytes - before
 
     def truncate_to(self, size_bytes: int) -> int:
         """Cut the file; how many bytes that took. ValueError where it is shorter."""
@@ -259,7 +257,7 @@ class FileRecords:
 
     def find(self, offset: int) -> int:
         """Index of the batch that holds `offset`; the number of batches where none does."""
-        found = self._batches
+        found = self._known or self._batches
         if found and offset >= found[-1].base_offset:           # readers are mostly at the end
             return len(found) - 1 if offset <= found[-1].last_offset else len(found)
         at = bisect_right(found, offset, key=_BASE_OFFSET) - 1
@@ -267,5 +265,7 @@ class FileRecords:
 
     def position_of(self, offset: int) -> int:
         """Where in the file the batch that holds `offset` begins; the size of the file past it."""
-        found, at = self._batches, self.find(offset)
-        return found[at].position if at < len(found) else self.size_bytes
+        found = self._known or self._batches
+        if not found or offset > found[-1].last_offset:
+            return self.size_bytes
+        return found[self.find(offset)].position

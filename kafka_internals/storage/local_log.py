@@ -50,12 +50,10 @@ class LocalLog:
         self.segments.active.append(*batches)
         self.log_end_offset = batches[-1].last_offset + 1
 
-    def why_roll(self, batches: list[RecordBatch], size: int, now_ms: int) -> str | None:
-        """Which limit makes the log roll before these batches; None where they fit."""
+    def why_roll(self, max_timestamp: int, last_offset: int, size: int, now_ms: int) -> str | None:
+        """Which limit makes the log roll before batches of `size` bytes; None where they fit."""
         return self.segments.active.why_roll(RollParams(
-            self._max_segment_ms, self.max_segment_bytes,
-            max([batch.header.max_timestamp for batch in batches]), batches[-1].last_offset, size,
-            now_ms))
+            self._max_segment_ms, self.max_segment_bytes, max_timestamp, last_offset, size, now_ms))
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:
         """Close the active segment and begin another one at the log's end, or behind it.

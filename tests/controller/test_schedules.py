@@ -52,7 +52,7 @@ def keeps_the_leader_epoch(monkeypatch) -> None:
 
 def believes_every_process(monkeypatch) -> None:
     monkeypatch.setattr(ClusterControlManager, "check_broker_epoch",
-                        lambda self, broker, epoch: None)
+                        lambda manager, broker, epoch: manager.registration(broker))
 
 
 def lets_everybody_join(monkeypatch) -> None:

@@ -233,8 +233,9 @@ class Talk:
     def pass_ms(self, ms: int) -> None:
         end_ms = self.now_ms + ms
         while self.now_ms < end_ms:
-            cores = [self.quorum.controller, *(one.core for one in self.brokers.values())]
-            due = [one for one in (core.next_deadline_ms() for core in cores) if one is not None]
+            due = [self.quorum.controller.periodic.deadline_ms,
+                   *(one.core.next_deadline_ms() for one in self.brokers.values())]
+            due = [one for one in due if one is not None]
             self.now_ms = self.quorum.now_ms = min([end_ms, *due])
             self.quorum.take(self.quorum.controller.tick(self.now_ms))
             self.quorum.commit()

@@ -49,7 +49,7 @@ def test_a_question_and_its_answer():
     assert channel.sent == [(100, "request-b.1")] and not channel.core.is_free
     (request,) = channel.requests
     assert channel.core.handle(request.answered(BLOCK), 5) is request
-    assert channel.core.is_free and channel.core.next_deadline_ms() is None
+    assert channel.core.is_free and channel.core.due_ms is None
     assert channel.core.handle(request.answered(BLOCK), 6) is None       # once
 
 
@@ -58,7 +58,7 @@ def test_nobody_knows_a_controller():
     channel = Channel()
     channel.controller = None
     channel.ask()
-    assert channel.sent == [] and channel.core.next_deadline_ms() == 100
+    assert channel.sent == [] and channel.core.due_ms == 100
     assert channel.tick(99) == [] and channel.sent == []
     channel.tick(100)
     channel.controller = 101
@@ -75,7 +75,7 @@ def test_the_same_request_is_sent_again_to_whoever_is_the_controller_by_then(hap
         refused = channel.requests[0].answered(AllocateProducerIdsResponse("NOT_CONTROLLER"))
         assert channel.core.handle(refused, 10) is None
     channel.controller = 101
-    assert channel.core.next_deadline_ms() == 60 and channel.tick(59) == []
+    assert channel.core.due_ms == 60 and channel.tick(59) == []
     channel.tick(60)
     assert channel.sent == [(100, "request-b.1"), (101, "request-b.2")]
     assert [one.body for one in channel.requests] == [BODY, BODY]
@@ -86,7 +86,7 @@ def test_the_same_request_is_sent_again_to_whoever_is_the_controller_by_then(hap
 def test_a_late_answer_costs_the_connection_and_nothing_is_given_up():
     channel = Channel().ask()
     for turn in range(5):
-        due_ms = channel.core.next_deadline_ms()
+        due_ms = channel.core.due_ms
         assert due_ms == turn * 30_050 + 30_000                  # controller.socket.timeout.ms
         assert channel.tick(due_ms) == [Disconnect(100, AllocateProducerIdsRequest)]
         channel.tick(due_ms + 50)
@@ -108,7 +108,7 @@ def test_an_old_request_that_waits_for_a_controller_is_given_up_too():
     channel.controller = None
     channel.ask()
     while not channel.core.is_free:
-        now_ms = channel.core.next_deadline_ms()
+        now_ms = channel.core.due_ms
         channel.tick(now_ms)
     assert now_ms == 4_500 and channel.sent == []
 
@@ -117,5 +117,5 @@ def test_what_is_in_flight_when_it_grows_old_may_still_be_answered():
     channel = Channel(4_500).ask()
     channel.core.disconnected(4_000)
     channel.tick(4_050)
-    assert channel.core.next_deadline_ms() == 8_550
+    assert channel.core.due_ms == 8_550
     assert channel.core.handle(channel.requests[1].answered(BLOCK), 8_000) is not None

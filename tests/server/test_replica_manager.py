@@ -274,7 +274,7 @@ def test_a_g12_past_the_end_is_out_of_range_and_leaves_the_mark(replica_id):
     (data,) = broker.fetch((ORDERS, 2), replica_id=replica_id).body.partitions
     assert (data.error, data.high_watermark, data.log_start_offset) == (
         "OFFSET_OUT_OF_RANGE", -1, -1)
-    assert broker.manager.partitions[ORDERS].role.remote_log_end_offset == {2: 1}
+    assert broker.manager.partitions[ORDERS].role.remote_log_end_offset == ((2, 1),)
 
 
 def test_a_consumer_between_the_mark_and_the_end_gets_nothing_and_does_not_wait():
