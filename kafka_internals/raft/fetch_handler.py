@@ -37,8 +37,8 @@ class FetchHandler:
 
     def __init__(self, client: Any) -> None:
         self._client, self._log, self._quorum = client, client.log, client.quorum
-        self._who = (client.subject, "state"), (client.subject, "leader_epoch")
-        self._ends = (client.subject, "log_end_offset"), (client.subject, "high_watermark")
+        self._leader_reads = (client.subject, "state"), (client.subject, "leader_epoch")
+        self._end_reads = (client.subject, "log_end_offset"), (client.subject, "high_watermark")
         self._parked: list[_Parked] = []
         self.parked: tuple[str, ...] = ()                # the fetches that wait, by id
         self.deadline_ms: int | None = None              # when the first has waited long enough
@@ -97,11 +97,12 @@ class FetchHandler:
                         FETCH_RULE, request.reads())]
 
     def _answer(self, request: Request, body: FetchResponse) -> list:
-        return self._reply(request, body, self._ends if body.partitions[0].error == "NONE" else ())
+        ends = self._end_reads if body.partitions[0].error == "NONE" else ()
+        return self._reply(request, body, ends)
 
     def _reply(self, request: Request, body: FetchResponse, ends: tuple) -> list:
         return [Changed(request.id, "answer", None, str(body), ANSWER_RULE,
-                        request.reads() + self._who + ends), Reply(request, body)]
+                        request.reads() + self._leader_reads + ends), Reply(request, body)]
 
     # -- waiting ------------------------------------------------------------------------------
     def complete(self, now_ms: int) -> list:

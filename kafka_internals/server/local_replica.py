@@ -99,8 +99,7 @@ class LocalReplica:
     # -- who may ask --------------------------------------------------------------------------
     def ensure_leader(self, current_leader_epoch: int | None = None) -> Leader:
         """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
-        if current_leader_epoch is not None \
-                and current_leader_epoch != self.registration.leader_epoch:
+        if current_leader_epoch is not None:
             self.ensure_epoch(current_leader_epoch)
         if type(self.role) is not Leader:
             raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
