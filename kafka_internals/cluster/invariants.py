@@ -212,7 +212,8 @@ class ProducedOnceInOrder:
         self._run, self._told = run, told
         self._logs: dict[str, tuple[int, dict, dict]] = {}     # by replica, in a leader epoch
         self._began_later: set[tuple[str, int]] = set()       # partition, producer
-        self._at: dict[tuple, int] = {}             # partition, what a record tells: its offset
+        # Partition, what a record tells: the newest leader epoch that has it, and its offset there.
+        self._at: dict[tuple, tuple[int, int]] = {}
         self._acked: dict[tuple, list] = {}         # client, partition: numbers, offsets
 
     def judge(self, change: Change, look: Look) -> str | None:
@@ -227,11 +228,14 @@ class ProducedOnceInOrder:
             begin, known = replica.log_start_offset, (epoch, {}, {})
             self._logs[change.subject] = known
         fresh = self._run.read(change.subject, begin)
-        return next(filter(None, (self._stored(change.subject, *known[1:], batch)
+        return next(filter(None, (self._stored(change.subject, *known, batch)
                                   for batch in fresh)), None)
 
-    def _stored(self, replica: str, lasts: dict, seen: dict, batch: Any) -> str | None:
-        """`lasts`: epoch and last sequence of each producer; `seen`: where each has what."""
+    def _stored(self, replica: str, leads: int, lasts: dict, seen: dict, batch: Any) -> str | None:
+        """`lasts`: epoch and last sequence of each producer; `seen`: where each has what.
+
+        Who was deposed and does not know it appends what nobody else will have: that moves nothing.
+        """
         header = batch.header
         if header.producer_id < 0:
             return None
@@ -245,7 +249,8 @@ class ProducedOnceInOrder:
                     f" last, and {header.base_sequence} of epoch {header.producer_epoch} follows")
         for record in batch.records() if self._told is not None else ():
             told = self._told(record)
-            self._at[replica.rpartition("@")[0], told] = record.offset
+            place = replica.rpartition("@")[0], told
+            self._at[place] = max(self._at.get(place, (leads, -1)), (leads, record.offset))
             first = seen.setdefault((header.producer_id, told), record.offset)
             if first != record.offset:
                 return (f"{replica}: {told} of producer {header.producer_id} is there twice, at "
@@ -259,7 +264,7 @@ class ProducedOnceInOrder:
         partition = look(change.subject).partition
         if self._told is not None:
             told = self._told(self._run.core(client).records[int(number) - 1])
-            if (at := self._at.get((str(partition), told))) != change.new:
+            if (at := self._at.get((str(partition), told), (0, None))[1]) != change.new:
                 return (f"{change.subject} is acknowledged at offset {change.new} of {partition}, "
                         f"and {told} is at {at}")
         if self._began_later and (str(partition), look(client).producer_id) in self._began_later:

@@ -25,6 +25,11 @@ def again(found: list[Found]) -> str:
                      for one in found)
 
 
+def test_what_a_deposed_leader_appends_moves_no_record():
+    """It stood still, was voted out, and then took the records that had waited before it."""
+    assert verdict(20_019) is None
+
+
 def test_no_schedule_of_two_thousand_violates_anything():
     found = search(verdict, range(2_000), joblib_map(2))
     assert found == [], again(found)
