@@ -104,6 +104,15 @@ class Wait(NamedTuple):
     any_of: bool = False
 
 
+def earliest(times_ms: Iterable[int | None]) -> int | None:
+    """The first of some deadlines, of which some may not stand; None where none does."""
+    first_ms = None
+    for ms in times_ms:
+        if ms is not None and (first_ms is None or ms < first_ms):
+            first_ms = ms
+    return first_ms
+
+
 @cache
 def replica_name(partition: TopicPartition, broker: int) -> str:
     """The subject of one replica: "orders-0@1" is the replica of orders-0 on broker 1."""

@@ -202,7 +202,7 @@ class RecordBatch:
         if self.size < RECORD_BATCH_OVERHEAD:
             raise CorruptRecordException(f"a batch has at least {RECORD_BATCH_OVERHEAD} bytes, "
                                          f"this one {self.size}")
-        self.header = header = BatchHeader(*_HEADER.unpack_from(buffer))
+        self.header = header = tuple.__new__(BatchHeader, _HEADER.unpack_from(buffer))
         self.base_offset = header.base_offset                       # of the first record
         self.last_offset = header.base_offset + header.last_offset_delta
 

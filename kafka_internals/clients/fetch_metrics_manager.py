@@ -45,32 +45,32 @@ class FetchMetricsManager:
 
     def record_latency(self, broker: int, latency_ms: int, now_ms: int) -> None:
         """A fetch was answered after so long."""
-        self._metrics.record("fetch-latency", latency_ms, now_ms)
-        self._metrics.record("node.latency", latency_ms, now_ms, f"node-{broker}")
+        self._metrics["fetch-latency"].record(latency_ms, now_ms)
+        self._metrics["node.latency", f"node-{broker}"].record(latency_ms, now_ms)
 
     def record_fetch(self, by_topic: dict[str, tuple[int, int]], now_ms: int) -> None:
         """All that a fetch brought is gone: (bytes, records) by topic."""
-        record = self._metrics.record
-        record("bytes-fetched", sum(size for size, _ in by_topic.values()), now_ms)
-        record("records-fetched", sum(count for _, count in by_topic.values()), now_ms)
+        metrics = self._metrics
+        metrics["bytes-fetched"].record(sum(size for size, _ in by_topic.values()), now_ms)
+        metrics["records-fetched"].record(sum(count for _, count in by_topic.values()), now_ms)
         for topic, (size, count) in by_topic.items():
-            record("topic.bytes-fetched", size, now_ms, topic)
-            record("topic.records-fetched", count, now_ms, topic)
+            metrics["topic.bytes-fetched", topic].record(size, now_ms)
+            metrics["topic.records-fetched", topic].record(count, now_ms)
 
     def record_partition(self, name: TopicPartition, lag: int | None, lead: int | None,
                          now_ms: int) -> None:
         """Records of a partition were given: how far it is from either end."""
         for sensor, value in (("records-lag", lag), ("records-lead", lead)):
             if value is not None:
-                self._metrics.record(sensor, value, now_ms)
-                self._metrics.record(f"partition.{sensor}", value, now_ms, *_of(name))
+                self._metrics[sensor].record(value, now_ms)
+                self._metrics[f"partition.{sensor}", *_of(name)].record(value, now_ms)
 
     def retain(self, assigned: Iterable[TopicPartition]) -> None:
         """Partitions that are not assigned any more have no lag."""
         for name in self._assigned:
             if name not in assigned:
-                self._metrics.remove("partition.records-lag", *_of(name))
-                self._metrics.remove("partition.records-lead", *_of(name))
+                self._metrics.pop(("partition.records-lag", *_of(name)), None)
+                self._metrics.pop(("partition.records-lead", *_of(name)), None)
         self._assigned = tuple(assigned)
 
 

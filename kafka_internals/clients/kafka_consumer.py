@@ -296,8 +296,8 @@ class KafkaConsumer:
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `tick` has something to do."""
-        due = [self.network.next_deadline_ms(now_ms), self._subscriptions.next_deadline_ms(now_ms),
-               self._offsets.next_deadline_ms(now_ms), self._validator.next_deadline_ms(now_ms)]
+        due = [self.network.next_deadline_ms(now_ms), self._offsets.next_deadline_ms(now_ms),
+               *self._subscriptions.deadlines_ms()]
         if self._polling():
             due.append(self.polls[-1].deadline_ms)
         return min([ms for ms in due if ms is not None and ms > now_ms], default=None)

@@ -25,15 +25,15 @@ class KafkaConsumerMetrics:
         """A `poll()` begins."""
         last_ms = self._last_poll_ms
         self._since_last_ms = 0 if last_ms is None else now_ms - last_ms
-        self._metrics.record("time-between-poll", self._since_last_ms, now_ms)
+        self._metrics["time-between-poll"].record(self._since_last_ms, now_ms)
         self._last_poll_ms = now_ms
 
     def record_poll_end(self, now_ms: int) -> None:
         """It returns or raises. Where no time has passed at all there is no ratio."""
         took_ms = now_ms - self._last_poll_ms
         if took_ms + self._since_last_ms:
-            self._metrics.record("poll-idle-ratio", took_ms / (took_ms + self._since_last_ms),
-                                 now_ms)
+            ratio = took_ms / (took_ms + self._since_last_ms)
+            self._metrics["poll-idle-ratio"].record(ratio, now_ms)
 
     def gauges(self, now_ms: int) -> dict[str, int]:
         """What is known at this moment; -1 before the first poll."""

@@ -149,7 +149,10 @@ class KafkaProducer:
         count = self.network.partition_counts.get(record.topic)
         if count is None or (record.partition is not None and record.partition >= count):
             return [], ()
-        waited, short_before = record.allocation is not None, self.accumulator.pool.lowest_bytes
+        available, pool = (self.client_id, "available_bytes"), self.accumulator.pool
+        waited, short_before = record.allocation is not None, pool.lowest_bytes
+        if waited and not pool.available_bytes:
+            return [], (available,)
         try:
             self._ensure_valid_size(record)
             number = self._number(record, count)
@@ -159,7 +162,6 @@ class KafkaProducer:
             joined = self.accumulator.append(record, number, self.network, now_ms)
         except Exception as error:
             return record.failed(error), None
-        available = (self.client_id, "available_bytes")
         if not joined:
             if number is None:
                 number = self.accumulator.partitioners[record.topic].partition
@@ -205,12 +207,11 @@ class KafkaProducer:
     def _before(self, topic: str) -> tuple:
         sticky = self.accumulator.partitioners.get(topic)
         pool = self.accumulator.pool
-        return (pool.available_bytes, sticky and sticky.partition,
-                len(self.accumulator.incomplete), len(pool.waiters))
+        return pool.available_bytes, sticky and sticky.partition, len(pool.waiters)
 
     def _memory(self, before: tuple, reads: tuple) -> list[Changed]:
         pool = self.accumulator.pool
-        now = (("waiting_threads", before[3], len(pool.waiters)),
+        now = (("waiting_threads", before[2], len(pool.waiters)),
                ("available_bytes", before[0], pool.available_bytes))
         return [Changed(self.client_id, name, old, new, MEMORY_RULE, reads)
                 for name, old, new in now if old != new]
@@ -227,7 +228,7 @@ class KafkaProducer:
             return changes                             # as of most records
         reads += ((self.client_id, waiting),)
         changes += self._memory(before, reads)
-        if len(self.accumulator.incomplete) > before[2]:
+        if len(record.batch.records) == 1:
             changes.append(Changed(self.client_id, f"batch_state.{record.batch.id}", None, "open",
                                    JOIN_RULE, reads))
         changes += self._closed(reads)
@@ -247,9 +248,9 @@ class KafkaProducer:
 
     def _waited(self, record: ProducerRecord, now_ms: int, in_vain: bool) -> None:
         waited_ns = (now_ms - record.called_ms) * 1_000_000
-        self._metrics.record("bufferpool-wait-time", waited_ns, now_ms)
+        self._metrics["bufferpool-wait-time"].record(waited_ns, now_ms)
         if in_vain:
-            self._metrics.record("buffer-exhausted-records", 1, now_ms)
+            self._metrics["buffer-exhausted-records"].record(1, now_ms)
 
     def _block_is_over(self, record: ProducerRecord, now_ms: int) -> list[Changed]:
         """`max.block.ms` have passed: the call returns with an error in its receipt."""

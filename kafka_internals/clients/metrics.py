@@ -4,7 +4,6 @@ A sensor takes numbers and shows several metrics: their average, extremes, rate.
 costs one addition; nothing is worked out before somebody looks. What was not measured is NaN.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -30,28 +29,28 @@ class Sensor(NamedTuple):
     of: tuple[str, ...] = ()
 
 
-class Metrics:
-    """The sensors of one client, which is a "producer" or a "consumer"."""
+class Metrics(dict):
+    """The sensors of one client, which is a "producer" or a "consumer": what each has measured.
+
+    `metrics[name].record(value, now_ms)` notes a value; one that is kept apart by tags is
+    `metrics[name, *of]`, where `of` are the values of its tags, and begins with its first value.
+    """
 
     def __init__(self, client_id: str, kind: str, sensors: Mapping[str, Sensor]) -> None:
+        super().__init__({name: SampledStat() for name, one in sensors.items() if not one.of})
         self.kind, self._sensors = kind, sensors
         self._tags = (("client-id", client_id),)
-        self._stats = defaultdict(SampledStat, {
-            (name, ()): SampledStat() for name, one in sensors.items() if not one.of})
 
-    def record(self, sensor: str, value: float, now_ms: int, *of: str) -> None:
-        """Note a value; `of` are the values of the sensor's tags."""
-        self._stats[sensor, of].record(value, now_ms)
-
-    def remove(self, sensor: str, *of: str) -> None:
-        """Forget what was measured of one topic, partition or node."""
-        self._stats.pop((sensor, of), None)
+    def __missing__(self, key: tuple[str, ...]) -> SampledStat:
+        stat = self[key] = SampledStat()
+        return stat
 
     def read(self, now_ms: int, gauges: Mapping[str, float]) -> dict[MetricName, float]:
         """Every metric now; `gauges` are what others know at this moment."""
         found = {MetricName(name, f"{self.kind}-metrics", self._tags): float(value)
                  for name, value in gauges.items()}
-        for (sensor, of), stat in self._stats.items():
+        for key, stat in self.items():
+            sensor, *of = (key,) if isinstance(key, str) else key
             group, shown, tags = self._sensors[sensor]
             tags = self._tags + tuple(zip(tags, of))
             for name, kind in shown:

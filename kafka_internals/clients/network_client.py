@@ -6,7 +6,7 @@ broker that it can reach who leads which partition.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kafka_internals.clients.metrics import Metrics, Sensor
@@ -82,18 +82,19 @@ class NetworkClient:
         The answer that made room is a part of that. Without `max_in_flight` only one request of
         this kind may be in flight to this broker.
         """
-        reads += self._room(to, type(body), max_in_flight)
+        in_flight = self._in_flight.setdefault(to, deque())
+        reads += self._room(self._answers.get(to, ()), type(body),
+                            max_in_flight and max_in_flight - len(in_flight))
         self._correlation_id += 1
         request = Request.of(self.client_id, self._correlation_id, body)
-        self._in_flight.setdefault(to, deque()).append(InFlight(request, now_ms, context))
+        in_flight.append(InFlight(request, now_ms, context))
         return [Changed(request.id, "asked", None, str(body), rule, reads), Send(to, request)]
 
-    def _room(self, to: int, kind: type, max_in_flight: int | None) -> tuple:
-        """Of this connection's answers the last one without which there would be no room."""
-        answers = self._answers.get(to, ())
-        if max_in_flight is None:
+    @staticmethod
+    def _room(answers: Sequence[tuple], kind: type, left: int | None) -> tuple:
+        """Of a connection's answers the last one without which there would be no room."""
+        if left is None:
             return next((read for of, read in reversed(answers) if of is kind), ())
-        left = max_in_flight - self.in_flight_to(to)
         return answers[-left][1] if left <= len(answers) else ()
 
     def forget_last(self, to: int) -> None:
@@ -130,12 +131,13 @@ class NetworkClient:
         if not queue or queue[0].request.id != response.request_id:
             return None
         self._reconnect.pop(broker, None)
-        self._metrics.record("throttle-time", response.body.throttle_time_ms, now_ms)
-        self._metrics.record("node.responses-received", 1, now_ms, f"node-{broker}")
+        self._metrics["throttle-time"].record(response.body.throttle_time_ms, now_ms)
+        self._metrics["node.responses-received", f"node-{broker}"].record(1, now_ms)
         self.maybe_throttle(broker, response, now_ms)
-        before, answer = self._last_answer(broker), ((response.request_id, "answer"),)
-        asked = queue.popleft()
-        self._answers.setdefault(broker, []).append((type(asked.request.body), answer))
+        asked, answer = queue.popleft(), ((response.request_id, "answer"),)
+        answers = self._answers.setdefault(broker, [])
+        before = answers[-1][1] if answers else ()
+        answers.append((type(asked.request.body), answer))
         return asked, answer + before
 
     def maybe_throttle(self, broker: int, response: Response, now_ms: int) -> None:
@@ -148,10 +150,6 @@ class NetworkClient:
         kind, _ = self._answers[broker][-1]
         self._answers[broker][-1] = kind, (read,)
 
-    def _last_answer(self, broker: int) -> tuple:
-        answers = self._answers.get(broker)
-        return answers[-1][1] if answers else ()
-
     def disconnected(self, broker: int, now_ms: int) -> tuple[list[InFlight], tuple]:
         """The connection is gone: back off, ask for metadata, and give back what was in flight.
 
@@ -160,8 +158,8 @@ class NetworkClient:
         failures = self._reconnect.get(broker, (0, 0))[0]
         wait_ms = self._backoff_ms(*self._reconnect_backoff, failures)
         self._reconnect[broker] = failures + 1, now_ms + wait_ms
-        failed, reads = list(self._in_flight.pop(broker, ())), self._last_answer(broker)
-        self._answers.pop(broker, None)
+        failed, answers = list(self._in_flight.pop(broker, ())), self._answers.pop(broker, ())
+        reads = answers[-1][1] if answers else ()
         self._throttled_until_ms.pop(broker, None)
         lost = any(one.request.id == self._metadata_request for one in failed)
         if lost or self._metadata_wanted and self._may_ask(now_ms):

@@ -36,9 +36,10 @@ class OffsetsForLeaderEpochClient:
 
     def validate_positions(self, now_ms: int) -> list:
         """Notice other leaders, and ask them."""
-        subscriptions, effects, validating = self._subscriptions, [], []
-        old = subscriptions.validating
+        subscriptions, effects, old, validating = self._subscriptions, [], [], []
         for name, state in subscriptions.assigned.items():
+            if state.awaits_validation:
+                old.append(name)
             known = self._network.leader_of(name)
             if known is not None and state.position is not None and state.current_leader != known:
                 is_first, state.current_leader = state.current_leader is None, known
@@ -47,8 +48,8 @@ class OffsetsForLeaderEpochClient:
             if state.awaits_validation:
                 validating.append(name)
         if not validating:
-            return effects + self._told(old, ()) if old else effects
-        effects += self._told(old, tuple((subscriptions.client_id, f"leader.{name}")
+            return effects + self._told(tuple(old), ()) if old else effects
+        effects += self._told(tuple(old), tuple((subscriptions.client_id, f"leader.{name}")
                                          for name in validating if name not in old))
         led = subscriptions.by_leader(
             lambda name, state: state.awaits_validation and now_ms >= state.not_before_ms,
@@ -112,9 +113,3 @@ class OffsetsForLeaderEpochClient:
                 for question in asked.request.body.partitions:
                     if state := self._subscriptions.assigned.get(question.partition):
                         state.not_before_ms = now_ms + self._config["retry.backoff.ms"]
-
-    def next_deadline_ms(self, now_ms: int) -> int | None:
-        """When a position may be asked about again."""
-        due = [one.not_before_ms for one in self._subscriptions.assigned.values()
-               if one.awaits_validation]
-        return min([ms for ms in due if ms > now_ms], default=None)

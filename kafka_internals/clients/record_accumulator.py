@@ -164,7 +164,7 @@ class RecordAccumulator:
                 queue[0].saw_leader(known.leader_epoch)
                 if self.reason(partition, now_ms) is not None:
                     brokers[known.leader] = None
-        if self._adaptive:
+        if self._adaptive and len(queues) > 1:
             for topic, sticky in self.partitioners.items():
                 of_topic = sorted([one for one in queues if one[0].topic == topic])
                 if len(of_topic) > 1:               # else there is nothing to weigh

@@ -87,9 +87,11 @@ class Sender:
             name: entry.next_sequence for name, entry in self.transactions.entries.items()}
 
     def _renumbered(self, before: dict[TopicPartition, int], reads: tuple) -> list[Changed]:
-        return [Changed(self.client_id, f"next_sequence.{name}", before.get(name), new,
-                        IDENTITY_RULE, reads)
-                for name, new in self.next_sequences().items() if before.get(name) != new]
+        return [] if self.transactions is None else [
+            Changed(self.client_id, f"next_sequence.{name}", old, entry.next_sequence,
+                    IDENTITY_RULE, reads)
+            for name, entry in self.transactions.entries.items()
+            if (old := before.get(name)) != entry.next_sequence]
 
     def _identity(self, before: Any, rule: str, reads: tuple) -> list[Changed]:
         now = self.transactions.producer
@@ -213,8 +215,8 @@ class Sender:
                        now_ms: int) -> list:
         """A leader tells what became of each batch."""
         latency_ms = now_ms - asked.sent_ms
-        self._metrics.record("request-time", latency_ms, now_ms)
-        self._metrics.record("node.latency", latency_ms, now_ms, f"node-{broker}")
+        self._metrics["request-time"].record(latency_ms, now_ms)
+        self._metrics["node.latency", f"node-{broker}"].record(latency_ms, now_ms)
         effects = []
         for batch, result in zip(asked.context, response.body.partitions):
             settled = result.error == "NONE" and not batch.done
@@ -288,7 +290,7 @@ class Sender:
                now_ms: int) -> list[Changed]:
         old, state = self.accumulator.waiting(batch.partition), batch.state
         self.accumulator.reenqueue(batch, self.network.retry_backoff_ms(batch.attempts), now_ms)
-        self._metrics.record("record-retries", len(batch.records), now_ms)
+        self._metrics["record-retries"].record(len(batch.records), now_ms)
         rule = f"{result.error}: the batch goes back, and again after a back-off"
         return self._told(f"batch_state.{batch.id}", state, batch.state, rule, reads[:1]) + \
             self._told(f"accumulator.{batch.partition}", old, old + len(batch.records), rule, reads)
@@ -298,7 +300,7 @@ class Sender:
             self.transactions.entry(batch.partition).remove_in_flight(batch)
         old = self.accumulator.waiting(batch.partition)
         parts = self.accumulator.split_and_reenqueue(batch)
-        self._metrics.record("batch-split-rate", 1, now_ms)
+        self._metrics["batch-split-rate"].record(1, now_ms)
         rule = "MESSAGE_TOO_LARGE: the batch goes back in smaller ones"
         effects = self._deallocate(batch, reads)
         for part in parts:
@@ -328,7 +330,7 @@ class Sender:
             return []
         if self.transactions is not None:
             self.transactions.failed(batch, error, adjust_sequences)
-        self._metrics.record("errors", len(batch.records), now_ms)
+        self._metrics["errors"].record(len(batch.records), now_ms)
         return answered
 
     # -- time ---------------------------------------------------------------------------------
@@ -337,6 +339,8 @@ class Sender:
 
         What is in flight keeps its memory until its answer comes: it may still be read.
         """
+        if not self.accumulator.incomplete:
+            return []
         before_ms = now_ms - self._delivery_timeout_ms
         effects = []
         for batch in self.accumulator.expired(before_ms):
@@ -367,14 +371,16 @@ class Sender:
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When something lingers out, expires, or may be asked again."""
         due, timeout_ms = [self.network.next_deadline_ms(now_ms)], self._delivery_timeout_ms
-        if first := [queue[0] for queue in self.accumulator.queues.values() if queue]:
-            due.append(self.accumulator.next_deadline_ms(now_ms))
-        for batch in first:
-            due.append(batch.created_ms + timeout_ms)
-            if known := self.network.leader_of(batch.partition):
-                due.append(self.network.reachable_from_ms(known.leader))
-        due += [batch.created_ms + timeout_ms for flying in self.in_flight.values()
-                for batch in flying]
+        if self.accumulator.incomplete:             # else nothing waits, and nothing is in flight
+            if first := [queue[0] for queue in self.accumulator.queues.values() if queue]:
+                due.append(self.accumulator.next_deadline_ms(now_ms))
+            for batch in first:
+                due.append(batch.created_ms + timeout_ms)
+                if known := self.network.leader_of(batch.partition):
+                    due.append(self.network.reachable_from_ms(known.leader))
+            for flying in self.in_flight.values():
+                for batch in flying:
+                    due.append(batch.created_ms + timeout_ms)
         if self.transactions is not None and self.transactions.state == "INITIALIZING" \
                 and not self._initializing and self.network.topics:
             due.append(self._initialize_from_ms)

@@ -39,9 +39,9 @@ def record_sent(metrics: Metrics, batches: Iterable[Any], now_ms: int) -> None:
     """One request left with these batches."""
     records = 0
     for batch in batches:
-        metrics.record("batch-size", batch.size_bytes, now_ms)
-        metrics.record("queue-time", batch.drained_ms - batch.created_ms, now_ms)
-        metrics.record("compression-rate", batch.compression_ratio, now_ms)
-        metrics.record("record-size", batch.max_record_bytes, now_ms)
+        metrics["batch-size"].record(batch.size_bytes, now_ms)
+        metrics["queue-time"].record(batch.drained_ms - batch.created_ms, now_ms)
+        metrics["compression-rate"].record(batch.compression_ratio, now_ms)
+        metrics["record-size"].record(batch.max_record_bytes, now_ms)
         records += len(batch.records)
-    metrics.record("records-per-request", records, now_ms)
+    metrics["records-per-request"].record(records, now_ms)

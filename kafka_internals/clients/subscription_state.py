@@ -170,18 +170,18 @@ class SubscriptionState:
         return tuple(read for name in names for read in
                      ((self.client_id, f"leader.{name}"), self.assigned[name].why))
 
-    def next_deadline_ms(self, now_ms: int) -> int | None:
-        """When something may be looked up again, or a leader may be reached again."""
+    def deadlines_ms(self) -> list[int]:
+        """When something may be looked up or asked again, or a leader may be reached again."""
         due, network = [], self._network
         for name, state in self.assigned.items():
-            if state.wants_reset():
+            if state.awaits_validation or state.wants_reset():
                 due.append(state.not_before_ms)
             if (known := network.leader_of(name)) is not None:
                 due.append(network.reachable_from_ms(known.leader))
             if state.preferred_read_replica is not None:
                 due += [network.reachable_from_ms(state.preferred_read_replica[0]),
                         state.preferred_read_replica[1]]
-        return min([ms for ms in due if ms > now_ms], default=None)
+        return due
 
     def each(self, attribute: str) -> tuple[tuple[TopicPartition, Any], ...]:
         """(partition, value) pairs; None where there is none."""

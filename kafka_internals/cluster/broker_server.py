@@ -35,6 +35,7 @@ from kafka_internals.common import (
     Reply,
     Send,
     broker_name,
+    earliest,
 )
 from kafka_internals.controller.feature_control_manager import SUPPORTED_FEATURES
 from kafka_internals.controller.topic_control import random_uuid
@@ -133,6 +134,8 @@ class BrokerServer(Node):
         self._answered = {METADATA: self.shared.client.handle, HEARTBEAT: self.lifecycle.handle,
                           ALTERS: self.manager.alter_partition_answered,
                           FORWARDING: self.manager.producer_ids.handle}
+        self._clocks = {CORE: self.manager.tick, METADATA: self.shared.tick,
+                        HEARTBEAT: self.lifecycle.tick}
 
     def _epoch(self) -> int:
         return self.lifecycle.broker_epoch
@@ -148,7 +151,7 @@ class BrokerServer(Node):
         return self.up and self.lifecycle.state == life.RUNNING
 
     # -- life ---------------------------------------------------------------------------------
-    def _publish(self) -> bool:
+    def _publish(self, now_ms: int) -> bool:
         """BrokerMetadataPublisher: act on what was learned, once that is all that is committed.
 
         True where the core had to.
@@ -164,7 +167,7 @@ class BrokerServer(Node):
             self.manager.image = image
             return False
         self._note_image(delta, loader.reads)
-        self._in_background(self.manager.apply_image, image, self.now_ms(), loader.reads)
+        self._in_background(self.manager.apply_image, image, now_ms, loader.reads)
         return True
 
     def _maybe_ready(self) -> None:
@@ -176,12 +179,14 @@ class BrokerServer(Node):
     def _note_image(self, delta: Any, reads: tuple) -> None:
         """Say what differs in what this broker knows of the others and of topics and quotas."""
         self._known, changes = learned(delta, self._known)
-        for change in changes:
-            self._note(Changed(self.name, *change, reads))
+        self.note_changes([Changed(self.name, *change, reads) for change in changes])
 
     def _in_background(self, act: Callable[..., list], *args: Any) -> None:
         """Threads that nobody waits for do this: what the disk takes for it delays nothing."""
-        self.perform(self.work(act, *args))
+        try:
+            self.perform(act(*args))
+        except OSError as error:
+            self._disk_failed(error)
         self.disk.cost_us = 0
 
     def work(self, act: Callable[..., list], *args: Any) -> list:
@@ -189,13 +194,16 @@ class BrokerServer(Node):
         try:
             return act(*args)
         except OSError as error:
-            self.go_down("crashed", rule=f"{DISK_RULE}: {error.strerror}")
+            self._disk_failed(error)
             return []
+
+    def _disk_failed(self, error: OSError) -> None:
+        self.go_down("crashed", rule=f"{DISK_RULE}: {error.strerror}")
 
     def change_state(self, state: str, rule: str = STATE_RULE, reads: tuple = ()) -> None:
         """Say what the broker is now."""
         old, self.state = self.state, state
-        self._note(Changed(self.name, "state", old, state, rule, reads))
+        self.note_changes([Changed(self.name, "state", old, state, rule, reads)])
 
     def go_down(self, state: str, powered: bool = True, rule: str = STATE_RULE,
                 reads: tuple = ()) -> None:
@@ -270,13 +278,13 @@ class BrokerServer(Node):
 
     def _on_controller_response(self, purpose: str, response: Any) -> None:
         """Each connection to the controller has a thread of its own."""
-        self._in_background(self._answered[purpose], response, self.now_ms())
-        at_work: tuple = (CORE,)
+        now_ms, at_work = self.now_ms(), (CORE,)
+        self._in_background(self._answered[purpose], response, now_ms)
         if purpose is METADATA:
-            at_work = ALL if self.up and self._publish() else (METADATA, HEARTBEAT)
-            self._maybe_ready()
+            at_work = ALL if self.up and self._publish(now_ms) else (METADATA, HEARTBEAT)
         elif purpose is HEARTBEAT:
             at_work = (HEARTBEAT,)
+        if self.lifecycle.state != life.RUNNING:
             self._maybe_ready()
             self._maybe_end()
         self._rest(at_work)
@@ -294,18 +302,17 @@ class BrokerServer(Node):
         self._rest()
 
     def _on_tick(self, _: int) -> None:
-        now_ms = self.now_ms()
-        self._in_background(self._tick, now_ms)
+        """What is due; while a handler is at work nobody has asked the core yet when that is."""
+        now_ms, is_busy = self.now_ms(), self.threads.pool.is_busy
+        due = tuple([who for who, due_ms in zip(ALL, self._due_ms)
+                     if due_ms is not None and due_ms <= now_ms or who is CORE and is_busy])
+        for who in due:
+            if self.up:
+                self._in_background(self._clocks[who], now_ms)
         if self.up and self._stop_by_ms is not None and now_ms >= self._stop_by_ms:
             self.perform(self.lifecycle.begin_shutdown())
         self._maybe_end()
-        self._rest()
-
-    def _tick(self, now_ms: int) -> list:
-        effects = self.manager.tick(now_ms)
-        if (due_ms := self._due_ms[1]) is not None and now_ms >= due_ms:
-            effects += self.shared.tick(now_ms)
-        return effects + self.lifecycle.tick(now_ms)
+        self._rest(due)
 
     # -- effects ------------------------------------------------------------------------------
     def perform(self, effects: list) -> None:
@@ -329,21 +336,15 @@ class BrokerServer(Node):
                 self.world.network.close(
                     self._connect(effect.to, effect.about or FetchRequest), self)
 
-    def _note(self, change: Changed) -> None:
-        if self.world.trace is not None:
-            self.world.trace.changes.append((self.world.event, *change))
-
     def _persist(self, effect: Persist) -> list:
-        self.now_ms()
-        self.disk.replace(effect.file, effect.data)
+        self.disk_now().replace(effect.file, effect.data)
         return []
 
     def _connect(self, node: int, body: type) -> Any:
         """To a broker for a fetcher, to the controller for what is asked there."""
-        if node != CONTROLLER:
-            return self.world.network.connect(self, self.world.nodes[broker_name(node)], FETCHER)
-        return self.world.network.connect(
-            self, self.world.nodes[controller_name(CONTROLLER)], CHANNELS[body])
+        name, purpose = (broker_name(node), FETCHER) if node != CONTROLLER else (
+            controller_name(node), CHANNELS[body])
+        return self.world.network.connect(self, self.world.nodes[name], purpose)
 
     def now_ms(self) -> int:
         """The time for the core and for its files: the disk has no clock either."""
@@ -370,8 +371,7 @@ class BrokerServer(Node):
         due_ms = (core_ms, metadata_ms, heartbeat_ms, self._stop_by_ms)
         if due_ms != self._due_ms or self.deadline_us is None:
             self._due_ms = due_ms
-            deadline_ms = min([ms for ms in due_ms if ms is not None], default=None)
-            self.wake_at(None if deadline_ms is None else deadline_ms * 1000)
+            self.wake_at(None if (ms := earliest(due_ms)) is None else ms * 1000)
 
     def snapshot(self) -> BrokerSnapshot:
         """Frozen."""

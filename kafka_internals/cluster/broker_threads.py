@@ -62,7 +62,7 @@ class BrokerThreads(RequestPath):
         """A request is somewhere else now; `behind`: who had the place before, if it waited."""
         if (trace := self._world.trace) is not None:
             request = token.request
-            reads = request.reads() if token.body is None else ((request.id, "answer"),)
+            reads = request.reads if token.body is None else ((request.id, "answer"),)
             if station == PURGATORY:
                 reads += ((f"parked-{request.id[8:]}", "state"),)
             if behind is not None and behind is not token:
@@ -98,20 +98,17 @@ class BrokerThreads(RequestPath):
             now_us = self._world.now_us
             if what is RECEIVE:
                 us = self._receive_us(token)
+                behind = None if token.station is None else token.behind or processor.last
             elif what is SEND:
                 us = self._send_us(token)
                 token.response_dequeue_us = now_us
+                behind = processor.last if token.response_us != now_us else None
             else:
                 self._without_response(processor, what, token)
                 continue
             until_us = processor.until_us = now_us + us
             processor.task = task
             processor.busy_us += us
-            behind = None
-            if what is SEND:
-                behind = processor.last if token.response_us != now_us else None
-            elif token.station is not None:
-                behind = token.behind or processor.last
             self._move(token, processor.name, until_us, behind)
             processor.last = token
             if (quotas := self._node.manager.quotas).enabled:
@@ -274,7 +271,8 @@ class BrokerThreads(RequestPath):
 
     def _free(self, token: ChannelRequest) -> None:
         self.pool.free(token, self._world.now_us)
-        self._turn_handlers()
+        if self.channel.queue:
+            self._turn_handlers()
 
     # -- answers ------------------------------------------------------------------------------
     def reply(self, effect: Reply) -> None:

@@ -261,11 +261,9 @@ class Cluster(Admin, Faults):
         """Event by event until `reached()`; False where nothing before the limit gets there."""
         world, errors = self.machine.world, self._app_errors
         while not reached():
-            due_us = world.next_due_us()
-            if due_us is None or (limit_us is not None and due_us > limit_us):
+            if not self._guarded(world.go_on, world.event + 1, limit_us):
                 world.now_us = world.now_us if limit_us is None else limit_us
                 return False
-            self._guarded(world.step)
             if errors:
                 self._raise_app_error()
         return True

@@ -104,18 +104,15 @@ class ControllerServer(Node):
         self._next()
         self._rest()
 
-    def _on_handled(self, later: list) -> None:
+    def _on_handled(self, later: list[Reply]) -> None:
         self._is_scheduled = False
-        for effect in later:
-            self._reply(effect)
+        for request, body, *_ in later:
+            connection = self._connections.pop(request.id)
+            self.world.network.send(connection, connection.client, RESPONSE,
+                                    request.answered(body))
         if self._queue:
             self._next()
         self._rest()
-
-    def _reply(self, effect: Reply) -> None:
-        connection = self._connections.pop(effect.request.id)
-        self.world.network.send(connection, connection.client, RESPONSE,
-                                effect.request.answered(effect.body))
 
     def _on_tick(self, _: int) -> None:
         now_ms = self.now_ms()
@@ -127,7 +124,8 @@ class ControllerServer(Node):
             self.core.periodic.deadline_ms, self.shared.next_deadline_ms())
         if due_ms is None or log_ms is not None and log_ms < due_ms:
             due_ms = log_ms
-        self.wake_at(None if due_ms is None else max(due_ms * 1000, self._free_us))
+        self.wake_at(None if due_ms is None else
+                     self._free_us if due_ms * 1000 < self._free_us else due_ms * 1000)
 
     # -- what can be seen ---------------------------------------------------------------------
     def subjects(self) -> list[str]:

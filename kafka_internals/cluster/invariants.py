@@ -293,9 +293,10 @@ def listening(run: Run, subject: str) -> Any:
     """
     if (replica := replica_of(subject)) is None:
         return run.look(subject)
-    found = run.replica(*replica)
-    listens = found is not None and run.brokers[replica[1]].lifecycle.state != STARTING
-    return found.snapshot() if listens else None
+    node = run.brokers[replica[1]]
+    listens = node.up and node.lifecycle.state != STARTING
+    found = node.manager.partitions.get(replica[0]) if listens else None
+    return found and found.snapshot()
 
 
 def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) -> None:
@@ -306,7 +307,7 @@ def put_on_trial(run: Run, extra: tuple = (), excused: tuple[type, ...] = ()) ->
     judges = [NoDirtyRead(), ReadOnceInOrder(run), OffsetsDense(), AckedNeverLost(run),
               AcksHonoured(run), ResponsesInOrder(run), NobodyWaitsInAHandler(run),
               BufferMemoryBounded(run), ProducedOnceInOrder(run),
-              *replication_judges(run.image_of, partial(answered, run))]
+              *replication_judges(run.image_of, partial(answered, run.brokers.values()))]
     left_out = excused + tuple(type(one) for one in extra)
     judges = [one for one in judges if type(one) not in left_out]
     judges += [one for one in extra if type(one) not in excused]

@@ -4,7 +4,7 @@ They look at the requests themselves, by identity, where these are inside a brok
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka_internals.messages.produce import ALL_ISR_ACKS, LEADER_ACK, ProduceRequest
@@ -13,17 +13,17 @@ from kafka_internals.sim.trace import Change
 LOSES_BYTES = ("without power", "without disk")
 
 
-def _found(run: Any, request: str) -> tuple[Any, Any] | None:
+def _found(brokers: Iterable, request: str) -> tuple[Any, Any] | None:
     """The broker in which a request is, and the request there."""
-    for node in run.brokers.values():
+    for node in brokers:
         if node.up and request in node.threads.requests:
             return node, node.threads.requests[request]
     return None
 
 
-def answered(run: Any, request: str) -> tuple[int, Any, Any] | None:
+def answered(brokers: Iterable, request: str) -> tuple[int, Any, Any] | None:
     """Broker, question and answer of a request that has its answer."""
-    found = _found(run, request)
+    found = _found(brokers, request)
     return found and (found[0].broker, found[1].request.body, found[1].body)
 
 
@@ -33,14 +33,14 @@ class ResponsesInOrder:
     watches = frozenset({"station"})
 
     def __init__(self, run: Any) -> None:
-        self._run = run
+        self._brokers = run.brokers.values()
         self._connection_of: dict[str, str] = {}
         self._open: dict[str, deque[str]] = {}
 
     def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
         """A request that came, or has left."""
         if change.old is None:
-            if (found := _found(self._run, change.subject)) is not None:
+            if (found := _found(self._brokers, change.subject)) is not None:
                 connection = self._connection_of[change.subject] = found[1].channel.connection.id
                 self._open.setdefault(connection, deque()).append(change.subject)
         elif change.new in ("sent", "no response", "closed"):
@@ -62,7 +62,7 @@ class NobodyWaitsInAHandler:
     watches = frozenset({"station", "state"})
 
     def __init__(self, run: Any) -> None:
-        self._run = run
+        self._world, self._brokers = run.world, run.brokers.values()
         self._until_us: dict[str, tuple[int, int | None]] = {}     # of who has a handler
 
     def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
@@ -73,15 +73,15 @@ class NobodyWaitsInAHandler:
                                   if change.subject != f"broker-{one[0]}"}
             return None
         if "handler" in change.new:
-            if (found := _found(self._run, change.subject)) is not None:
+            if (found := _found(self._brokers, change.subject)) is not None:
                 self._until_us[change.subject] = found[0].broker, found[1].until_us
             return None
         if change.subject not in self._until_us:
             return None
         broker, until_us = self._until_us.pop(change.subject)
-        if until_us is not None and self._run.world.now_us > until_us:
+        if until_us is not None and self._world.now_us > until_us:
             return (f"{change.subject} has kept a handler of broker {broker} for "
-                    f"{self._run.world.now_us - until_us} us after its work was done")
+                    f"{self._world.now_us - until_us} us after its work was done")
         return None
 
 
@@ -95,7 +95,7 @@ class AcksHonoured:
     watches = frozenset({"answer", "state"})
 
     def __init__(self, run: Any) -> None:
-        self._run = run
+        self._run, self._brokers = run, run.brokers.values()
         self._lost_bytes: set[str] = set()
 
     def judge(self, change: Change, look: Callable[[str], Any]) -> str | None:
@@ -104,7 +104,7 @@ class AcksHonoured:
             if change.new in LOSES_BYTES:
                 self._lost_bytes.add(change.subject)
             return None
-        found = _found(self._run, change.subject)
+        found = _found(self._brokers, change.subject)
         if found is None or type(found[1].request.body) is not ProduceRequest:
             return None
         node, token = found

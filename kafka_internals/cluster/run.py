@@ -114,13 +114,13 @@ class Run(Observed):
             while not node.is_ready:
                 if world.now_us > BOOT_US + BOOT_LIMIT_US:
                     raise TimeoutException("the brokers are not unfenced after a minute")
-                world.step()
+                world.go_on(world.event + 1)
         for node in self.brokers.values():
             node.request_producer_ids()
             while not node.manager.producer_ids.blocks:
-                world.step()
+                world.go_on(world.event + 1)
         while not world.is_quiet():             # else the story's first answers had no questions
-            world.step()
+            world.go_on(world.event + 1)
         world.count_from_here()
 
     @property

@@ -129,12 +129,12 @@ class SharedServer:
         """What is due in the quorum and in the log."""
         if self._log_waits:
             self.log.local.do_due(START_MS + now_ms)
-            self._log_waits = self.log.local.next_deadline_ms is not None
         return self.client.tick(now_ms)
 
     def next_deadline_ms(self) -> int | None:
         """When `tick` has something to do."""
         due_ms = self.client.next_deadline_ms()
         if not self._log_waits or (log_ms := self.log.local.next_deadline_ms) is None:
+            self._log_waits = False
             return due_ms
         return log_ms - START_MS if due_ms is None else min(due_ms, log_ms - START_MS)

@@ -17,6 +17,7 @@ from kafka_internals.errors import ConfigException
 BOOLEAN, INT, LONG, STRING, LIST, CLASS = "BOOLEAN", "INT", "LONG", "STRING", "LIST", "CLASS"
 BITS = {INT: 32, LONG: 64}
 INT_MAX, LONG_MAX = (1 << 31) - 1, (1 << 63) - 1
+INTEGER = re.compile("[+-]?[0-9]+")
 SAME = object()
 
 
@@ -111,7 +112,7 @@ def _number(name: str, value: Any, type: str) -> int:
         raise invalid(name, value, f"Expected value to be a {bits}-bit integer, but it was a "
                                    f"{value.__class__.__name__}")
     text = str(value).strip()
-    if not re.fullmatch("[+-]?[0-9]+", text) or not -1 << bits - 1 <= int(text) < 1 << bits - 1:
+    if not INTEGER.fullmatch(text) or not -1 << bits - 1 <= int(text) < 1 << bits - 1:
         raise invalid(name, value, f"Not a number of type {type}")
     return int(text)
 

@@ -68,7 +68,7 @@ class ClusterControlManager:
 
     def check_broker_epoch(self, broker: int, epoch: int) -> BrokerRegistration:
         """Its registration. StaleBrokerEpochException for a process that is not the last one."""
-        known = self.registration(broker)
+        known = self._image().brokers.get(broker)
         if known is None:
             raise errors.StaleBrokerEpochException(
                 f"No broker registration found for broker id {broker}")

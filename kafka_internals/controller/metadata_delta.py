@@ -113,10 +113,9 @@ class MetadataDelta:
 
     def apply(self) -> MetadataImage:
         """The next image; it shares with the last one what was not touched."""
-        self._owned.clear()
         provenance = MetadataProvenance(self._offset, self._epoch)
         self.image = self.image._replace(provenance=provenance, **self._new)
-        self._new = {}
+        self._new, self._owned = {}, set()
         return self.image
 
     def _map(self, name: str) -> dict:

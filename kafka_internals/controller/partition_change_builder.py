@@ -25,7 +25,7 @@ class ElectionResult(NamedTuple):
 
 def without(members: Iterable[int], *gone: int | None) -> tuple[int, ...]:
     """The members in their order, less some."""
-    return tuple(one for one in members if one not in gone)
+    return tuple([one for one in members if one not in gone])
 
 
 class PartitionChangeBuilder:

@@ -135,7 +135,7 @@ class QuorumController:
     # -- requests -----------------------------------------------------------------------------
     def handle(self, request: Request, now_ms: int) -> list:
         """Decide, append, fold; the answer comes with the commit, or at once where none is due."""
-        body, reads = request.body, request.reads()
+        body, reads = request.body, request.reads
         if not self.is_active:
             refused = NotControllerException("this node is not the active controller")
             return self._refuse(request, refused)
@@ -172,7 +172,7 @@ class QuorumController:
 
     def _refuse(self, request: Request, error: ApiException) -> list:
         body = request.body.error_response(error.error_name, str(error))
-        read = request.reads()
+        read = request.reads
         if hasattr(request.body, "broker_epoch"):
             read += ((self.cluster.subject(request.body.broker_id), "epoch"),)
         return [Changed(request.id, "answer", None, str(body), f"the controller refuses: {error}",
@@ -218,7 +218,7 @@ class QuorumController:
                                COMMIT_RULE, reads))
         while self._pending and self._pending[0][0] <= batch.last_offset:
             _, request, result = self._pending.popleft()
-            effects += self._answer(request, result, request.reads() + result.reads + reads)
+            effects += self._answer(request, result, request.reads + result.reads + reads)
         return effects
 
     # -- who is active ------------------------------------------------------------------------

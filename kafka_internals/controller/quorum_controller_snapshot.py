@@ -78,12 +78,12 @@ def diff(subject: str, old: Any, new: Any, rule: str, reads: tuple) -> list[Chan
 
 def topic_pairs(image: MetadataImage, topics: Iterable[str]) -> tuple:
     """(("orders", topic id), ...)."""
-    return tuple((one, image.topics[one].topic_id) for one in topics if one in image.topics)
+    return tuple([(one, image.topics[one].topic_id) for one in topics if one in image.topics])
 
 
 def feature_pairs(image: MetadataImage, features: Iterable[str]) -> tuple:
     """(("metadata.version", level), ...)."""
-    return tuple((one, image.features[one]) for one in features if one in image.features)
+    return tuple([(one, image.features[one]) for one in features if one in image.features])
 
 
 def config_pairs(image: MetadataImage, resources: Iterable[tuple]) -> tuple:
@@ -117,8 +117,9 @@ def image_changes(name: str, old: MetadataImage, new: MetadataImage,
                                ("features", touched.changed_features, feature_pairs)):
         if keys:
             before, after = dict(pairs(old, keys)), dict(pairs(new, keys))
-            changes += [Changed(name, f"{field}.{key}", before.get(key), after.get(key), *why)
-                        for key in {**before, **after} if before.get(key) != after.get(key)]
+            changes += [Changed(name, f"{field}.{key}", was, now, *why)
+                        for key in {**before, **after}
+                        if (was := before.get(key)) != (now := after.get(key))]
     if old.next_producer_id != new.next_producer_id:
         changes.append(Changed(name, "next_producer_id", old.next_producer_id,
                                new.next_producer_id, *why))

@@ -11,31 +11,26 @@ from typing import Any, NamedTuple
 class Request(NamedTuple):
     """A request as it is on the way. `id` is "request-<client.id>.<correlation id>".
 
-    `after` is the last request on this connection that had to wait for its answer: the connection
-    was muted until then, so it is part of why this one had its turn. `thread_us`: what a handler
-    takes for it, where somebody has a quota for that.
+    `reads` is what whoever handles this has read: the question, and that it was its turn.
+    `thread_us`: what a handler takes for it, where somebody has a quota for that.
     """
 
     id: str
     client_id: str
     correlation_id: int
     body: Any
-    after: str | None = None
+    reads: tuple
     thread_us: int = 0
 
     @classmethod
     def of(cls, client_id: str, correlation_id: int, body: Any) -> "Request":
         """Give a body its header."""
-        return cls(f"request-{client_id}.{correlation_id}", client_id, correlation_id, body)
+        id = f"request-{client_id}.{correlation_id}"
+        return cls(id, client_id, correlation_id, body, ((id, "asked"),))
 
     def behind(self, after: str) -> "Request":
-        """The same, once it is known whose answer it had to wait for."""
-        return Request(self.id, self.client_id, self.correlation_id, self.body, after)
-
-    def reads(self) -> tuple:
-        """What whoever handles this has read: the question, and that it was its turn."""
-        asked = (self.id, "asked")
-        return (asked,) if self.after is None else (asked, (self.after, "answer"))
+        """The same, once it is known for whose answer its connection was muted until now."""
+        return Request(*self[:4], (*self.reads, (after, "answer")))
 
     def answered(self, body: Any) -> "Response":
         """The response to this request; it keeps the correlation id."""

@@ -31,7 +31,7 @@ class AlterPartitionData(NamedTuple):
     @property
     def new_isr(self) -> tuple[int, ...]:
         """The members without their epochs."""
-        return tuple(member.broker_id for member in self.new_isr_with_epochs)
+        return tuple([member.broker_id for member in self.new_isr_with_epochs])
 
 
 class AlterPartitionPartitionResponse(NamedTuple):

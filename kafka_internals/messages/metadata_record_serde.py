@@ -28,6 +28,7 @@ from kafka_internals.messages.schema import (
     UUIDS,
     BoundField,
     CompactArray,
+    FamiliarArray,
     Readable,
     Schema,
 )
@@ -68,7 +69,7 @@ _ENDPOINTS = CompactArray(Schema(records.Endpoint, (
     BoundField("port",                     UINT16),
     BoundField("security_protocol",        INT16),
 )))
-_FEATURES = CompactArray(Schema(records.SupportedFeature, (
+_FEATURES = FamiliarArray(Schema(records.SupportedFeature, (
     BoundField("name",                     STRING),
     BoundField("min_supported_version",    INT16),
     BoundField("max_supported_version",    INT16),

@@ -8,6 +8,7 @@ not know it passes over it.
 
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple, Protocol
@@ -89,14 +90,26 @@ class UuidType(NamedTuple):
 
     def write(self, value: str, version: int) -> bytes:
         """The bytes; ValueError for anything but 22 characters of that alphabet."""
-        data = b64decode(f"{value}==", altchars=b"-_", validate=True)
-        if len(data) != 16:
-            raise ValueError(f"{value!r} is no uuid: 22 characters of A-Z a-z 0-9 - _ are")
-        return data
+        return uuid_bytes(value)
 
     def read(self, source: Readable, version: int) -> str:
         """The 22 characters."""
-        return urlsafe_b64encode(source.take(16)).decode().rstrip("=")
+        return uuid_text(source.take(16))
+
+
+@lru_cache(1_000)                       # of topics and directories, in record after record
+def uuid_bytes(value: str) -> bytes:
+    """The 16 bytes behind 22 characters."""
+    data = b64decode(f"{value}==", altchars=b"-_", validate=True)
+    if len(data) != 16:
+        raise ValueError(f"{value!r} is no uuid: 22 characters of A-Z a-z 0-9 - _ are")
+    return data
+
+
+@lru_cache(1_000)
+def uuid_text(data: bytes) -> str:
+    """The 22 characters for 16 bytes."""
+    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _null(source: Readable, nullable: bool) -> None:
@@ -153,6 +166,29 @@ class CompactArray(NamedTuple):
         if size > source.size - source.position:
             raise ValueError(f"{size} values are declared, but {source.remaining} bytes remain")
         return tuple([self.of.read(source, version) for _ in range(size)])
+
+
+class FamiliarArray(CompactArray):
+    """An array that is nearly always the same: the one that was read last is at hand."""
+
+    last: tuple = None, -1, b""                   # the value, the version and the bytes
+
+    def write(self, value: tuple | None, version: int) -> bytes:
+        """As any array."""
+        known, known_version, data = self.last
+        return data if (known, known_version) == (value, version) \
+            else super().write(value, version)
+
+    def read(self, source: Readable, version: int) -> tuple | None:
+        """As any array; where the same bytes come again they say the same."""
+        value, known_version, data = self.last
+        start = source.position
+        if known_version == version and source.buffer.startswith(data, start):
+            source.position += len(data)
+            return value
+        value = super().read(source, version)
+        self.last = value, version, source.buffer[start:source.position]
+        return value
 
 
 class BoundField(NamedTuple):

@@ -6,6 +6,7 @@ of its own epoch is durable, for otherwise a later leader could be without it (K
 """
 
 from kafka_internals.common import NO_NODE
+from kafka_internals.messages import LeaderIdAndEpoch
 from kafka_internals.messages.kraft_control_records import Voter
 from kafka_internals.raft.batch_accumulator import BatchAccumulator
 from kafka_internals.raft.file_quorum_state_store import ElectionState
@@ -15,11 +16,11 @@ class EpochState:
     """What all states have. `high_watermark` is None where it is not known."""
 
     name, leads = "", False
-    leader_id = NO_NODE
     high_watermark: int | None = None
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, epoch: int, leader_id: int = NO_NODE) -> None:
+        self.epoch, self.leader_id = epoch, leader_id
+        self.leader = LeaderIdAndEpoch(leader_id, epoch)         # as an answer names it
 
     def election(self) -> ElectionState:
         """What `quorum-state` has to say in this state."""
@@ -31,29 +32,17 @@ class UnattachedState(EpochState):
 
     name = "UNATTACHED"
 
-    def __init__(self, epoch: int, leader_id: int = NO_NODE) -> None:
-        super().__init__(epoch)
-        self.leader_id = leader_id
-
 
 class ResignedState(EpochState):
     """It led this epoch before it restarted, and does not do so again."""
 
     name = "RESIGNED"
 
-    def __init__(self, epoch: int, node: int) -> None:
-        super().__init__(epoch)
-        self.leader_id = node
-
 
 class ProspectiveState(EpochState):
     """It asks whether it would be elected, before it raises the epoch (KIP-996)."""
 
     name = "PROSPECTIVE"
-
-    def __init__(self, epoch: int, leader_id: int) -> None:
-        super().__init__(epoch)
-        self.leader_id = leader_id
 
 
 class CandidateState(EpochState):
@@ -75,10 +64,6 @@ class FollowerState(EpochState):
 
     name = "FOLLOWER"
 
-    def __init__(self, epoch: int, leader_id: int) -> None:
-        super().__init__(epoch)
-        self.leader_id = leader_id
-
 
 class LeaderState(EpochState):
     """The one that appends, from `epoch_start_offset` on."""
@@ -87,9 +72,8 @@ class LeaderState(EpochState):
 
     def __init__(self, epoch: int, node: int, epoch_start_offset: int,
                  accumulator: BatchAccumulator) -> None:
-        super().__init__(epoch)
-        self.leader_id, self.epoch_start_offset = node, epoch_start_offset
-        self.accumulator = accumulator
+        super().__init__(epoch, node)
+        self.epoch_start_offset, self.accumulator = epoch_start_offset, accumulator
         self.remote_log_end_offset: dict[int, int] = {}      # of those that fetch
 
     def next_high_watermark(self, log_end_offset: int) -> int | None:

@@ -6,7 +6,7 @@ and where something is wrong. The leader is named in every answer: asking anybod
 finds out who leads (KafkaRaftClient.handleFetchRequest).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka_internals.common import Changed, Reply, Wait
 from kafka_internals.messages import Request
@@ -15,7 +15,6 @@ from kafka_internals.messages.fetch import (
     FetchPartition,
     FetchRequest,
     FetchResponse,
-    LeaderIdAndEpoch,
     PartitionData,
 )
 from kafka_internals.raft.raft_log import CLUSTER_METADATA, diverging
@@ -25,13 +24,6 @@ ANSWER_RULE = "a leader of the quorum gives records up to the end of its log, an
 PARK_RULE = "a fetch that finds nothing waits for records"
 
 
-class _Parked(NamedTuple):
-    """A fetch that waits."""
-
-    request: Request
-    deadline_ms: int
-
-
 class FetchHandler:
     """Answers fetches of the metadata log; a node that does not lead says who does."""
 
@@ -39,29 +31,30 @@ class FetchHandler:
         self._client, self._log, self._quorum = client, client.log, client.quorum
         self._leader_reads = (client.subject, "state"), (client.subject, "leader_epoch")
         self._end_reads = (client.subject, "log_end_offset"), (client.subject, "high_watermark")
-        self._parked: list[_Parked] = []
-        self.parked: tuple[str, ...] = ()                # the fetches that wait, by id
+        self._parked: dict[str, tuple[Request, int]] = {}     # who waits, until when, by id
+        self.parked: tuple[str, ...] = ()                # the ids
         self.deadline_ms: int | None = None              # when the first has waited long enough
 
     def handle(self, request: Request, now_ms: int) -> list:
         """Answer, or let it wait."""
         body, all_asked = request.body, request.body.partitions
         if not all_asked or all_asked[1:] or all_asked[0].partition != CLUSTER_METADATA:
-            return self._reply(request, body.response(())._replace(error="INVALID_REQUEST"), ())
-        asked, data, effects = all_asked[0], self._data(body), []
+            refused = body.response(())._replace(error="INVALID_REQUEST")
+            return self._reply(request, refused, str(refused))
+        asked, data, reads, effects = all_asked[0], self._data(body), request.reads, []
         if data.error == "NONE" and data.diverging_epoch is None:
-            effects = self._note_progress(request, asked.fetch_offset)
+            effects = self._note_progress(body.replica_id, asked.fetch_offset, reads)
         if data.error != "NONE" or data.records or data.diverging_epoch \
                 or not body.max_wait_ms or asked.high_watermark < data.high_watermark:
-            return effects + self._answer(request, body.response((data,)))
-        parked = _Parked(request, now_ms + body.max_wait_ms)
-        return [*effects, self._park([*self._parked, parked], request.reads())]
+            answer = body.response((data,))
+            return effects + self._reply(request, answer, str(answer))
+        parked = {**self._parked, request.id: (request, now_ms + body.max_wait_ms)}
+        return [*effects, self._park(parked, reads)]
 
-    def _park(self, parked: list[_Parked], reads: tuple) -> Changed:
+    def _park(self, parked: dict[str, tuple[Request, int]], reads: tuple) -> Changed:
         """These wait from now on, and nobody else."""
-        old, self._parked = self.parked, parked
-        self.parked = tuple([request.id for request, _ in parked])
-        self.deadline_ms = min([deadline_ms for _, deadline_ms in parked]) if parked else None
+        old, self._parked, self.parked = self.parked, parked, tuple(parked)
+        self.deadline_ms = min([until_ms for _, until_ms in parked.values()], default=None)
         return Changed(self._client.subject, "parked", old, self.parked, PARK_RULE, reads)
 
     def _error(self, body: FetchRequest, asked: FetchPartition) -> str:
@@ -76,57 +69,56 @@ class FetchHandler:
 
     def _data(self, body: FetchRequest) -> PartitionData:
         asked, state, log = body.partitions[0], self._quorum.state, self._log
-        leader = LeaderIdAndEpoch(state.leader_id, state.epoch)
         if (error := self._error(body, asked)) != "NONE":
-            return PartitionData(asked.partition, error, -1, 0, current_leader=leader)
+            return PartitionData(asked.partition, error, -1, 0, current_leader=state.leader)
         mark = -1 if state.high_watermark is None else state.high_watermark
         if part := diverging(log, asked.fetch_offset, asked.last_fetched_epoch):
-            return PartitionData(asked.partition, "NONE", mark, 0, current_leader=leader,
+            return PartitionData(asked.partition, "NONE", mark, 0, current_leader=state.leader,
                                  diverging_epoch=EpochEndOffset(part.epoch, part.offset))
-        end = log.log_end_offset
+        end = log.local.log_end_offset
         records = b"" if asked.fetch_offset == end else \
             log.read(asked.fetch_offset, body.max_bytes, end).records
-        return PartitionData(asked.partition, "NONE", mark, 0, records, current_leader=leader)
+        return PartitionData(asked.partition, "NONE", mark, 0, records,
+                             current_leader=state.leader)
 
-    def _note_progress(self, request: Request, offset: int) -> list:
-        remote, node = self._quorum.state.remote_log_end_offset, request.body.replica_id
+    def _note_progress(self, node: int, offset: int, reads: tuple) -> list:
+        remote = self._quorum.state.remote_log_end_offset
         if node < 0 or (old := remote.get(node)) == offset:
             return []
         remote[node] = offset
         return [Changed(self._client.subject, f"remote_log_end_offset.{node}", old, offset,
-                        FETCH_RULE, request.reads())]
+                        FETCH_RULE, reads)]
 
-    def _answer(self, request: Request, body: FetchResponse) -> list:
-        ends = self._end_reads if body.partitions[0].error == "NONE" else ()
-        return self._reply(request, body, ends)
-
-    def _reply(self, request: Request, body: FetchResponse, ends: tuple) -> list:
-        return [Changed(request.id, "answer", None, str(body), ANSWER_RULE,
-                        request.reads() + self._leader_reads + ends), Reply(request, body)]
+    def _reply(self, request: Request, body: FetchResponse, said: str) -> list:
+        ends = self._end_reads if body.partitions and body.partitions[0].error == "NONE" else ()
+        return [Changed(request.id, "answer", None, said, ANSWER_RULE,
+                        request.reads + self._leader_reads + ends), Reply(request, body)]
 
     # -- waiting ------------------------------------------------------------------------------
     def complete(self, now_ms: int) -> list:
         """There are records, and a higher mark: everybody who waits has something to hear."""
-        return self._end(self._parked, ((self._client.subject, "log_end_offset"),), now_ms)
+        return self._end(self._parked, ((self._client.subject, "log_end_offset"),))
 
     def expire(self, now_ms: int) -> list:
         """Answer those who have waited long enough, with nothing."""
-        return self._end([one for one in self._parked if one.deadline_ms <= now_ms], (), now_ms)
+        return self._end({id: one for id, one in self._parked.items() if one[1] <= now_ms}, ())
 
-    def _end(self, ended: list[_Parked], reads: tuple, now_ms: int) -> list:
+    def _end(self, ended: dict[str, tuple[Request, int]], reads: tuple) -> list:
         if not ended:
             return []
-        effects: list = [self._park([one for one in self._parked if one not in ended], reads)]
-        answers: dict[tuple, FetchResponse] = {}         # who asks the same is told the same
-        for request, _ in ended:
+        left = {id: one for id, one in self._parked.items() if id not in ended}
+        effects: list = [self._park(left, reads)]
+        answers: dict[tuple, tuple] = {}                 # who asks the same is told the same
+        for request, _ in ended.values():
             asked = request.body.partitions, request.body.max_bytes
             if asked not in answers:
-                answers[asked] = request.body.response((self._data(request.body),))
-            effects += self._answer(request, answers[asked])
+                answer = request.body.response((self._data(request.body),))
+                answers[asked] = answer, str(answer)
+            effects += self._reply(request, *answers[asked])
         return effects
 
     def waits(self) -> tuple[Wait, ...]:
         """Those who wait do so for the next record."""
         return tuple(Wait("parked", self._client.subject, "log_end_offset",
-                          one.request.body.partitions[0].fetch_offset + 1, one.deadline_ms)
-                     for one in self._parked)
+                          request.body.partitions[0].fetch_offset + 1, until_ms)
+                     for request, until_ms in self._parked.values())

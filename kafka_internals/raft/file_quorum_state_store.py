@@ -7,6 +7,7 @@ node whose log does not hold the voters yet writes version 0.
 """
 
 import json
+from functools import lru_cache
 from typing import NamedTuple
 
 from kafka_internals.common import NO_NODE, ZERO_UUID
@@ -25,6 +26,7 @@ class ElectionState(NamedTuple):
     voted_directory_id: str = ZERO_UUID
 
 
+@lru_cache(1_000)                       # the nodes of every cluster write the same ones
 def encode_election_state(election: ElectionState, kraft_version: int) -> bytes:
     """The file's content, without a newline. In version 0 the voters are none: they are in the log.
     """

@@ -99,7 +99,7 @@ class KafkaRaftClient:
         """Begin with what is on disk. The only voter leads at once, an observer begins to fetch."""
         self._snapshot = None
         effects = self.quorum.initialize(self._stored, end_offset_and_epoch(self.log))
-        effects.append(Changed(self.subject, "log_end_offset", None, self.log.log_end_offset,
+        effects.append(Changed(self.subject, "log_end_offset", None, self.log.local.log_end_offset,
                                "the log is what its files hold"))
         if self.fetcher is not None:
             return effects + self.fire_leader_change((), now_ms) + self.fetcher.ask(now_ms)
@@ -110,7 +110,7 @@ class KafkaRaftClient:
 
     def _lead(self, now_ms: int) -> list:
         """Every vote that is needed is there: begin the epoch with a record of its own."""
-        quorum, start = self.quorum, self.log.log_end_offset
+        quorum, start = self.quorum, self.log.local.log_end_offset
         accumulator = BatchAccumulator(quorum.epoch, start,
                                        self._config["controller.quorum.append.linger.ms"])
         effects = quorum.transition_to_leader(start, accumulator)
@@ -139,13 +139,13 @@ class KafkaRaftClient:
 
     def _write(self, now_ms: int) -> list:
         """What was appended is written and flushed; only then it counts."""
-        leader, old = self.quorum.state, self.log.log_end_offset
+        leader, old = self.quorum.state, self.log.local.log_end_offset
         reads = (*leader.accumulator.reads, (self.subject, "state"))
         drained = leader.accumulator.drain()
         for batch in drained:
             self.log.append_as_follower([batch], leader.epoch, START_MS + now_ms)
         self.log.flush()
-        end = self.log.log_end_offset
+        end = self.log.local.log_end_offset
         effects = [Changed(self.subject, "log_end_offset", old, end, APPEND_RULE, reads)]
         if (mark := leader.next_high_watermark(end)) is not None:
             effects += self.committed(mark, HW_RULE, ((self.subject, "log_end_offset", mark),),
@@ -231,7 +231,7 @@ class KafkaRaftClient:
             self._snapshot = RaftSnapshot(
                 self.node, state.name, state.leader_id, state.epoch, state.election().voted_id,
                 tuple(voter.voter_id for voter in self.quorum.voters),
-                leader and leader.epoch_start_offset, self.log.log_end_offset,
+                leader and leader.epoch_start_offset, self.log.local.log_end_offset,
                 state.high_watermark, tuple(leader.remote_log_end_offset.items()) if leader else (),
                 self.fetches.parked, self.log.batches(), self.fetches.waits())
         return self._snapshot

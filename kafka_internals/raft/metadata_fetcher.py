@@ -69,7 +69,7 @@ class MetadataFetcher:
         state, log = self._quorum.state, self._log
         mark = -1 if state.high_watermark is None else state.high_watermark
         body = FetchRequest(self._client.node, MAX_FETCH_WAIT_MS, 0, self._max_bytes, (
-            FetchPartition(CLUSTER_METADATA, log.log_end_offset, state.epoch, 0, -1,
+            FetchPartition(CLUSTER_METADATA, log.local.log_end_offset, state.epoch, 0, -1,
                            log.epochs.latest_epoch or 0, mark),))
         request = Request.of(self._client_id, self._next_correlation_id(), body)
         self._in_flight = request, self._whom()
@@ -96,18 +96,17 @@ class MetadataFetcher:
                                         f"{self._client.subject} {response.request_id}")
         if data.error not in LEARNED_FROM:
             return self._back_off(now_ms)
-        effects = self._learn(data.current_leader, reads, now_ms)
-        if data.error == "NONE" and data.current_leader.leader_epoch == self._quorum.state.epoch:
+        leader, known = data.current_leader, self._quorum.state
+        effects = [] if known.name == "FOLLOWER" and leader == known.leader \
+            else self._learn(leader, reads, now_ms)
+        if data.error == "NONE" and leader.leader_epoch == self._quorum.state.epoch:
             effects += self._take(data, reads, now_ms)
         return effects + self.ask(now_ms)
 
     def _learn(self, leader: LeaderIdAndEpoch, reads: tuple, now_ms: int) -> list:
         """Who leads, where the answer knows it better."""
-        known = self._quorum.state
-        same_epoch = leader.leader_epoch == known.epoch
-        if leader.leader_epoch < known.epoch or same_epoch and (
-                leader.leader_id == NO_NODE
-                or known.name == "FOLLOWER" and leader.leader_id == known.leader_id):
+        epoch = self._quorum.state.epoch
+        if leader.leader_epoch < epoch or leader == (NO_NODE, epoch):
             return []
         effects = self._quorum.transition_to_unattached(leader.leader_epoch, reads) \
             if leader.leader_id == NO_NODE else self._quorum.transition_to_follower(
@@ -119,7 +118,7 @@ class MetadataFetcher:
             return self._cut(OffsetAndEpoch(data.diverging_epoch.end_offset,
                                             data.diverging_epoch.leader_epoch), reads, now_ms)
         effects, appended = self._append(data.records, reads, now_ms) if data.records else ([], ())
-        mark = min(self._log.log_end_offset, data.high_watermark)
+        mark = min(self._log.local.log_end_offset, data.high_watermark)
         if mark > (-1 if (known := self._quorum.state.high_watermark) is None else known):
             effects += self._client.committed(
                 mark, HW_RULE, (*reads, (self._client.subject, "log_end_offset")), now_ms,
@@ -128,20 +127,20 @@ class MetadataFetcher:
 
     def _append(self, records: bytes, reads: tuple, now_ms: int) -> tuple[list, tuple]:
         """(effects, the batches that were appended)."""
-        old, appended = self._log.log_end_offset, ()
+        old, appended = self._log.local.log_end_offset, ()
         try:
             appended = stored_batches(records)
             self._log.append_as_follower(list(appended), self._quorum.epoch, START_MS + now_ms)
         except (CorruptRecordException, InvalidRecordException):
             pass                                   # damaged on its way: the next fetch asks again
-        if (end := self._log.log_end_offset) == old:
+        if (end := self._log.local.log_end_offset) == old:
             return [], ()
         self._quorum.kraft_version = 1             # the log has the voters now
         return [Changed(self._client.subject, "log_end_offset", old, end, COPY_RULE,
                         reads)], appended
 
     def _cut(self, end: OffsetAndEpoch, reads: tuple, now_ms: int) -> list:
-        mark, old = self._quorum.state.high_watermark or 0, self._log.log_end_offset
+        mark, old = self._quorum.state.high_watermark or 0, self._log.local.log_end_offset
         to = truncation_offset(self._log, end)
         if min(end.offset, to) < mark:
             raise KafkaException(f"The leader requested truncation to offset {end.offset}, which "

@@ -26,10 +26,7 @@ class RaftLog(Protocol):
     """A replica's log. Times in epoch ms."""
 
     epochs: Any                         # latest_epoch, end_offset_for()
-
-    @property
-    def log_end_offset(self) -> int:
-        """The offset of the next record."""
+    local: Any                          # log_end_offset: that of the next record
 
     def append_as_follower(self, batches: list[RecordBatch], leader_epoch: int,
                            now_ms: int) -> Any:
@@ -53,12 +50,12 @@ class RaftLog(Protocol):
 
 def end_offset_and_epoch(log: RaftLog) -> OffsetAndEpoch:
     """Where the log ends, and the epoch of its last record; 0 where there is none."""
-    return OffsetAndEpoch(log.log_end_offset, log.epochs.latest_epoch or 0)
+    return OffsetAndEpoch(log.local.log_end_offset, log.epochs.latest_epoch or 0)
 
 
 def end_offset_for_epoch(log: RaftLog, epoch: int) -> OffsetAndEpoch:
     """Where the highest epoch up to this one ends; the log's own end where it has a lower one."""
-    known, offset = log.epochs.end_offset_for(epoch, log.log_end_offset)
+    known, offset = log.epochs.end_offset_for(epoch, log.local.log_end_offset)
     return end_offset_and_epoch(log) if known < 0 else OffsetAndEpoch(offset, known)
 
 
@@ -67,7 +64,7 @@ def diverging(log: RaftLog, offset: int, epoch: int) -> OffsetAndEpoch | None:
 
     None where it does not: the asker may go on from `offset` (validateOffsetAndEpoch).
     """
-    if offset == 0 or epoch == log.epochs.latest_epoch and offset <= log.log_end_offset:
+    if offset == 0 or epoch == log.epochs.latest_epoch and offset <= log.local.log_end_offset:
         return None
     end = end_offset_for_epoch(log, epoch)
     return end if end.epoch != epoch or end.offset < offset else None
@@ -76,6 +73,6 @@ def diverging(log: RaftLog, offset: int, epoch: int) -> OffsetAndEpoch | None:
 def truncation_offset(log: RaftLog, end: OffsetAndEpoch) -> int:
     """Where to cut, told by the leader where an epoch ends there (truncateToEndOffset)."""
     if end.epoch == 0:
-        return min(end.offset, log.log_end_offset)
+        return min(end.offset, log.local.log_end_offset)
     own = end_offset_for_epoch(log, end.epoch)
     return min(own.offset, end.offset) if own.epoch == end.epoch else own.offset

@@ -6,6 +6,7 @@ something calls `check_and_complete(key)`. An operation ends exactly once: by it
 its deadline. What "ends" means is the operation's own business (`complete`).
 """
 
+from collections import defaultdict
 from collections.abc import Hashable
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
@@ -83,7 +84,7 @@ class DelayedOperationPurgatory:
     """All waiting operations of one kind, by what could wake them and by deadline."""
 
     def __init__(self) -> None:
-        self._watchers: dict[Hashable, list[DelayedOperation]] = {}
+        self._watchers: defaultdict[Hashable, list[DelayedOperation]] = defaultdict(list)
         self.deadlines: list[tuple[int, int, DelayedOperation]] = []    # also of what has ended
         self._ticket = 0
 
@@ -91,13 +92,17 @@ class DelayedOperationPurgatory:
                                 now_ms: int) -> list:
         """Complete the operation now, or park it under every key until its deadline."""
         if operation.can_complete():
-            reads = operation.request.reads() + operation.reads()
+            reads = operation.request.reads + operation.reads()
             return [operation.take("condition holds", reads), *operation.complete(now_ms)]
+        return self.watch(operation, keys)
+
+    def watch(self, operation: DelayedOperation, keys: tuple) -> list[Changed]:
+        """Park an operation whose condition does not hold."""
         for key in keys:
-            self._watchers.setdefault(key, []).append(operation)
+            self._watchers[key].append(operation)
         self._ticket += 1
         heappush(self.deadlines, (operation.deadline_ms, self._ticket, operation))
-        return [operation.take("must wait", operation.request.reads() + operation.parked_by())]
+        return [operation.take("must wait", operation.request.reads + operation.parked_by())]
 
     def check_and_complete(self, key: Hashable, now_ms: int) -> list:
         """Something about `key` changed: complete every operation whose condition holds now."""
@@ -118,7 +123,7 @@ class DelayedOperationPurgatory:
         while self.deadlines and self.deadlines[0][0] <= now_ms:
             operation = heappop(self.deadlines)[2]
             if operation.state == "WATCHED":
-                effects.append(operation.take("deadline passes", operation.request.reads()))
+                effects.append(operation.take("deadline passes", operation.request.reads))
                 effects += operation.complete(now_ms)
         return effects
 

@@ -91,7 +91,7 @@ class KafkaApis:
                 self.sessions.update_and_generate_response_data(request, body, now_ms)
         if throttle_ms:
             body = body._replace(throttle_time_ms=throttle_ms)
-        told = Changed(request.id, "answer", None, str(body), rule, request.reads() + reads)
+        told = Changed(request.id, "answer", None, str(body), rule, request.reads + reads)
         return [told, Reply(request, body, throttle_ms=throttle_ms)]
 
     def _with_hints(self, body: Any) -> Any:
@@ -137,7 +137,7 @@ class KafkaApis:
         if (body.producer_id < 0) != (body.producer_epoch < 0):
             error = InvalidRequestException.error_name
         else:
-            number, effects = self._producer_ids.generate_producer_id(request.reads(), now_ms)
+            number, effects = self._producer_ids.generate_producer_id(request.reads, now_ms)
             error = CoordinatorLoadInProgressException.error_name if number is None else "NONE"
             if number is not None:
                 given = ProducerIdAndEpoch(number, 0)
@@ -186,7 +186,7 @@ class KafkaApis:
             results[name] = DeleteRecordsPartitionResult(name)
             try:
                 partition = self._manager.partition(name)
-                effects += partition.delete_records_on_leader(offset, request.reads())
+                effects += partition.delete_records_on_leader(offset, request.reads)
                 waiting[name] = partition, partition.log.log_start_offset
             except ApiException as error:
                 results[name] = DeleteRecordsPartitionResult(name, error.error_name)

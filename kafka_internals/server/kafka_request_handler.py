@@ -50,6 +50,11 @@ class KafkaRequestHandlerPool:
         self.last_freed: ChannelRequest | None = None
         self.busy_us = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a handler has a request."""
+        return len(self.idle) < len(self.handlers)
+
     def take(self, token: ChannelRequest) -> str:
         """An idle handler takes a request; its name."""
         token.handler = number = heappop(self.idle)

@@ -4,14 +4,13 @@ A leader asks it before it lets a replica join the in-sync set: a broker that is
 stop, or meanwhile another incarnation than the one that fetched may not (KIP-841, KIP-903).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 UNCHECKED_EPOCH = -1                    # in a Fetch or an AlterPartition: nobody compares it
 
 
 class KRaftMetadataCache:
-    """`image` is a MetadataImage; its brokers are registrations by id, or only ids."""
+    """`image` is a MetadataImage; its brokers are registrations by id, or only a tuple of ids."""
 
     def __init__(self, image: Any = None) -> None:
         self.set_image(image)
@@ -19,7 +18,7 @@ class KRaftMetadataCache:
     def set_image(self, image: Any) -> None:
         """From now on this is known."""
         self.image, brokers = image, {} if image is None else image.brokers
-        self._registrations = brokers if isinstance(brokers, Mapping) else {}
+        self._registrations = {} if isinstance(brokers, tuple) else brokers
 
     def broker(self, broker: int) -> Any | None:
         """The registration of a broker; None where there is none."""
@@ -27,13 +26,12 @@ class KRaftMetadataCache:
 
     def alive_brokers(self) -> tuple[int, ...]:
         """Those that are registered and not fenced: what clients are told of."""
-        brokers = self.image.brokers
-        return tuple(one for one in brokers
-                     if not isinstance(brokers, Mapping) or not brokers[one].fenced)
+        known = self._registrations
+        return tuple([one for one in self.image.brokers if not known or not known[one].fenced])
 
     def alive_broker_epoch(self, broker: int) -> int | None:
         """The epoch of a broker that is registered and not fenced."""
-        known = self.broker(broker)
+        known = self._registrations.get(broker)
         return None if known is None or known.fenced else known.epoch
 
     def rack(self, broker: int) -> str | None:

@@ -21,16 +21,16 @@ class LocalLogReader:
 
     def read(self, body: FetchRequest, now_ms: int = 0) -> tuple[PartitionData, ...]:
         """Read every partition of a fetch; the first that has data gives at least one batch."""
-        left, min_one, results = body.max_bytes, True, []
+        left, min_one, results = body.max_bytes, True, ()
         for asked in body.partitions:
             try:
                 data = self._read_one(body, asked, left, min_one, now_ms)
             except ApiException as error:
                 data = PartitionData(asked.partition, error.error_name)
-            results.append(data)
+            results += (data,)
             if data.records:
                 left, min_one = max(0, left - len(data.records)), False
-        return tuple(results)
+        return results
 
     def _read_one(self, body: FetchRequest, asked: FetchPartition, left: int, min_one: bool,
                   now_ms: int) -> PartitionData:

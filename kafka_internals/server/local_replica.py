@@ -6,6 +6,8 @@ appends what its leader stored; where the leader's log is another one it cuts it
 go below its high watermark only after an unclean election.
 """
 
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from kafka_internals.common import START_MS, Changed, TopicPartition, Wait, replica_name
@@ -40,6 +42,11 @@ BELOW_MARK_RULE = "a follower cuts its log even below its high watermark: an unc
 START_OVER_RULE = "a follower whose log ends before its leader's begins starts over there"
 CUTS = (TRUNCATE_RULE, BELOW_MARK_RULE, START_OVER_RULE)
 FETCHER_RULE = "a follower appends only while its log agrees with its leader's"
+
+
+@lru_cache(32)                                 # every follower is given the same ones
+def _stored(records: bytes) -> tuple[RecordBatch, ...]:
+    return tuple(batches(records))
 
 
 class ReplicaSnapshot(NamedTuple):
@@ -86,20 +93,16 @@ class LocalReplica:
         self.metadata = metadata or KRaftMetadataCache()
         self._snapshot: ReplicaSnapshot | None = None
 
-    @property
-    def high_watermark(self) -> int:
-        """Where the log is committed up to, as this replica knows it."""
-        return self.log.high_watermark
-
-    @property
-    def leader_epoch(self) -> int:
-        """The epoch of the leader that this replica knows of."""
-        return self.registration.leader_epoch
+    high_watermark = property(attrgetter("log.high_watermark"),
+                              doc="Where the log is committed up to, as this replica knows it.")
+    leader_epoch = property(attrgetter("registration.leader_epoch"),
+                            doc="The epoch of the leader that this replica knows of.")
 
     # -- who may ask --------------------------------------------------------------------------
     def ensure_leader(self, current_leader_epoch: int | None = None) -> Leader:
         """Check the asker's epoch, then that this replica leads (facts: the order is Kafka's)."""
-        if current_leader_epoch is not None:
+        if current_leader_epoch is not None \
+                and current_leader_epoch != self.registration.leader_epoch:
             self.ensure_epoch(current_leader_epoch)
         if type(self.role) is not Leader:
             raise NotLeaderOrFollowerException(f"broker {self.broker} does not lead "
@@ -143,9 +146,11 @@ class LocalReplica:
 
         Errors: OffsetOutOfRangeException where this log knows nothing of that epoch.
         """
-        if last_fetched_epoch == UNDEFINED or not self._fetches_diverge:
-            return None
         log = self.log
+        if last_fetched_epoch == UNDEFINED or not self._fetches_diverge or \
+                last_fetched_epoch == log.epochs.latest_epoch \
+                and log.log_start_offset <= offset <= log.local.log_end_offset:
+            return None
         epoch, end = log.epochs.end_offset_for(last_fetched_epoch, log.local.log_end_offset)
         if end == UNDEFINED or epoch == UNDEFINED:
             raise OffsetOutOfRangeException(
@@ -206,7 +211,7 @@ class LocalReplica:
         log = self.log
         old, old_mark = log.local.log_end_offset, log.high_watermark
         if data.records:
-            self._append(list(batches(data.records)),
+            self._append(_stored(data.records),
                          self.leader_epoch if leader_epoch is None else leader_epoch, now_ms)
         end, mark = log.local.log_end_offset, log.update_high_watermark(data.high_watermark)
         self._snapshot = None
@@ -221,7 +226,7 @@ class LocalReplica:
                                    (response, (self.subject, "log_end_offset"))))
         return changed
 
-    def _append(self, taken: list[RecordBatch], leader_epoch: int, now_ms: int) -> None:
+    def _append(self, taken: tuple[RecordBatch, ...], leader_epoch: int, now_ms: int) -> None:
         """An empty log may begin within a batch, since DeleteRecords cuts anywhere: whole it comes.
 
         Its files begin where the batch does then, and its records where they did.
@@ -289,7 +294,7 @@ class LocalReplica:
         Also that of a replica outside the ISR, if the mark waits for it to come in.
         """
         role = self.role
-        if not isinstance(role, Leader):
+        if type(role) is not Leader:
             return ()
         needs = self.high_watermark + 1
         if self.rules.min_isr_gate and len(role.state.isr) < self.min_isr:
@@ -302,7 +307,7 @@ class LocalReplica:
         """Frozen; made anew only after a change."""
         if self._snapshot is None:
             registration, role, log = self.registration, self.role, self.log
-            state = role.state if isinstance(role, Leader) else CommittedPartitionState(
+            state = role.state if type(role) is Leader else CommittedPartitionState(
                 registration.isr, registration.leader_recovery_state)
             self._snapshot = ReplicaSnapshot(
                 self.partition, self.broker, role.role, role.leader, registration.leader_epoch,

@@ -144,7 +144,7 @@ class Partition(LocalReplica):
                 f"min.isr requirement of {self.min_isr} for partition {self.partition}")
         old = self.log.local.log_end_offset
         if self.rules.offsets == "gap" and old:
-            self.log.log_end_offset += 1
+            self.log.local.log_end_offset += 1
         info = self.log.append_as_leader(batch, self.leader_epoch, START_MS + now_ms)
         self._snapshot = None
         changed = Changed(self.subject, "log_end_offset", old, info.log_end_offset, APPEND_RULE,
@@ -195,25 +195,27 @@ class Partition(LocalReplica):
         if type(self.role) is not Leader or \
                 self.rules.min_isr_gate and len(self.role.state.isr) < self.min_isr:
             return []
-        ends, old, held = self._ends(now_ms), self.log.high_watermark, self.role.waited_for
-        if (new := min([end for _, end in ends])) <= old:
+        counted, new = self._counted(now_ms), self.log.local.log_end_offset
+        old, remote = self.log.high_watermark, self.role.replicas
+        for broker in counted:
+            if broker in remote and (end := remote[broker].state.log_end_offset) < new:
+                new = end
+        if new <= old:
             return []
         self.log.update_high_watermark(new)
         self._snapshot = None
-        reads = tuple([(self.subject, attribute, new) for attribute, _ in ends]) + self.role.why
-        reads += tuple([(self.subject, f"remote_log_end_offset.{one}") for one in held
-                        if one not in self.role.waited_for])
-        return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads)]
+        reads = tuple([(self.subject, attribute, new) for attribute, _ in self.ends_of(counted)])
+        return [Changed(self.subject, "high_watermark", old, new, HW_RULE, reads + self.role.why)]
 
-    def _ends(self, now_ms: int) -> list[tuple[str, int]]:
-        """The attribute that holds each end that counts, and the offset; notes who is awaited."""
+    def _counted(self, now_ms: int) -> tuple[int, ...]:
+        """Whose ends bound the mark; notes who is awaited."""
         role = self.role
         counted = role.counted(self.rules)
         waits = self.rules.high_watermark == "isr" and self.rules.high_watermark_isr != "committed"
         joiners = role.joiners(counted, self.log.local.log_end_offset, now_ms) if waits else ()
         if joiners != role.waited_for:
             role.waited_for, self._snapshot = joiners, None
-        return self.ends_of(counted + joiners)
+        return counted + joiners
 
     # -- the in-sync set ----------------------------------------------------------------------
     def _maybe_expand_isr(self, broker: int, asked: tuple, now_ms: int) -> list:

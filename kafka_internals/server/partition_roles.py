@@ -68,9 +68,12 @@ class Leader:
 
     def joiners(self, members: tuple[int, ...], end: int, now_ms: int) -> tuple[int, ...]:
         """Those outside that are as good as in: they must be able to reach the mark."""
-        return tuple([broker for broker, one in self.replicas.items() if broker not in members
-                      and one.state.is_caught_up(end, now_ms, self._max_lag_ms)
-                      and self.is_eligible(broker)])
+        joiners: tuple[int, ...] = ()
+        for broker in self.replicas:
+            if broker not in members and self.is_eligible(broker) and \
+                    self.replicas[broker].state.is_caught_up(end, now_ms, self._max_lag_ms):
+                joiners += (broker,)
+        return joiners
 
     def may_join(self, broker: int, high_watermark: int) -> bool:
         """True where this follower belongs into the ISR: nothing is under way, and it has all."""

@@ -47,12 +47,9 @@ class CommittedPartitionState(NamedTuple):
     leader_recovery_state: int = RECOVERED
     name = "COMMITTED"
 
-    @property
-    def maximal_isr(self) -> tuple[int, ...]:
-        """Nothing is under way."""
-        return self.isr
 
-    proposed_isr = maximal_isr
+CommittedPartitionState.maximal_isr = CommittedPartitionState.isr       # nothing is under way
+CommittedPartitionState.proposed_isr = CommittedPartitionState.isr
 
 
 class PendingExpandIsr(NamedTuple):

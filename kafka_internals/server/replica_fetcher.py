@@ -154,22 +154,20 @@ class ReplicaFetcher:
         return self._ask_epochs(cutting, now_ms) if cutting else self._fetch(ready, now_ms)
 
     def _fetch(self, ready: list[PartitionFetchState], now_ms: int) -> list:
-        reads = [(one.partition.subject, name) for one in ready
-                 for name in ("log_end_offset", "leader_epoch")]
+        reads, why, asked = [], [], []
         for one in ready:
-            reads += one.why
+            name, subject, log = one.partition.partition, one.partition.subject, one.partition.log
+            reads += (subject, "log_end_offset"), (subject, "leader_epoch")
+            why += one.why
             if one.not_before_ms:
-                self.states[one.partition.partition] = one._replace(not_before_ms=0, why=())
-        asked = tuple([FetchPartition(
-            one.partition.partition, one.partition.log.local.log_end_offset,
-            one.current_leader_epoch, self._partition_max_bytes, one.partition.log.log_start_offset,
-            self._last_fetched_epoch(one.partition)) for one in ready])
-        return self._send(FetchRequest(*self._terms, asked, replica_epoch=self._broker_epoch()),
-                          ASK_RULE, tuple(dict.fromkeys([*reads, *self._set_off_by])), now_ms)
-
-    def _last_fetched_epoch(self, one: Partition) -> int:
-        latest = one.log.epochs.latest_epoch
-        return UNDEFINED if latest is None or not self._fetches_diverge else latest
+                self.states[name] = one._replace(not_before_ms=0, why=())
+            latest = log.epochs.latest_epoch if self._fetches_diverge else None
+            asked.append(FetchPartition(
+                name, log.local.log_end_offset, one.current_leader_epoch, self._partition_max_bytes,
+                log.log_start_offset, UNDEFINED if latest is None else latest))
+        return self._send(
+            FetchRequest(*self._terms, tuple(asked), replica_epoch=self._broker_epoch()), ASK_RULE,
+            tuple(dict.fromkeys([*reads, *why, *self._set_off_by])), now_ms)
 
     def _ask_epochs(self, cutting: list[PartitionFetchState], now_ms: int) -> list:
         asked = tuple(OffsetForLeaderPartition(one.partition.partition, one.current_leader_epoch,
@@ -204,17 +202,16 @@ class ReplicaFetcher:
         if type(asked) is ListOffsetsRequest:
             return self._ranged(asked.partitions[0], response.body.partitions[0], read, now_ms)
         questions = {one.partition: one for one in asked.partitions}
-        take = self._take if type(asked) is FetchRequest else self._epoch_ended
-        effects, gave = [], []
+        is_fetch = type(asked) is FetchRequest
+        take = self._take if is_fetch else self._epoch_ended
+        effects = []
         for data in response.body.partitions:
-            known = self.states.get(data.partition)
-            if known is not None and self._still_holds(questions[data.partition], known):
+            name = data.partition
+            known = self.states.get(name)
+            if known is not None and self._still_holds(questions[name], known):
                 effects += take(data, known, read, now_ms)
-                if getattr(data, "records", b""):
-                    gave.append(data.partition)
-        for name in gave:
-            if self.states[name].not_before_ms == 0:
-                self.states[name] = self.states.pop(name)
+                if is_fetch and data.records and self.states[name].not_before_ms == 0:
+                    self.states[name] = self.states.pop(name)
         return effects + self.ask(now_ms)
 
     @staticmethod

@@ -8,9 +8,10 @@ order as well: what goes, what is led from now on, what is followed (ReplicaMana
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
-from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition
+from kafka_internals.common import START_MS, Changed, Persist, Reply, TopicPartition, earliest
 from kafka_internals.errors import (
     ApiException,
     CorruptRecordException,
@@ -83,18 +84,14 @@ class ReplicaManager:
         self._most_fetch_bytes = config["fetch.max.bytes"]
         self._is_shutting_down, self._left = False, frozenset()
         self._alters, self.producer_ids = alter_partition_manager, producer_ids
+        self._channels = () if producer_ids is None else (producer_ids.channel,)
         self.apis = KafkaApis(self, config, producer_ids)
         self.quotas = self.apis.quotas
         self.handle, self.read = self.apis.handle, LocalLogReader(self, config).read
 
-    @property
-    def image(self) -> Any:
-        """The metadata as this broker knows it."""
-        return self.metadata.image
-
-    @image.setter
-    def image(self, image: Any) -> None:
-        self.metadata.set_image(image)
+    image = property(attrgetter("metadata.image"),
+                     lambda self, image: self.metadata.set_image(image),
+                     doc="The metadata as this broker knows it.")
 
     # -- metadata -----------------------------------------------------------------------------
     def apply_image(self, image: Any, now_ms: int, reads: tuple) -> list:
@@ -106,6 +103,8 @@ class ReplicaManager:
         old, self.image = self.image, image
         if old is None or image.client_quotas is not old.client_quotas:
             self.quotas.update(image.quotas)
+        if old is not None and image.topics is old.topics:
+            return self._start_fetchers(now_ms)
         effects, known, fresh = [], [], []
         mine = {TopicPartition(topic.name, number): (topic, registration)
                 for topic in image.topics.values()
@@ -192,7 +191,7 @@ class ReplicaManager:
                 partition = self.partition(name)
                 mark = partition.high_watermark
                 info, changed = partition.append_records_to_leader(records, body.acks,
-                                                                   request.reads(), now_ms)
+                                                                   request.reads, now_ms)
             except ApiException as error:
                 results[name] = self._refused(name, error)
             else:
@@ -251,13 +250,17 @@ class ReplicaManager:
         results = self.read(body, now_ms)
         if body.replica_id >= 0:
             effects, results = self._count_fetch(request, results, now_ms)
-        size = sum([len(data.records) for data in results])
-        if body.max_wait_ms <= 0 or not results or body.is_enough(size) or [
-                None for data in results if data.error != "NONE"
-                or data.diverging_epoch is not None or data.preferred_read_replica >= 0]:
+        size, is_news = 0, body.max_wait_ms <= 0 or not results
+        for data in results:
+            size += len(data.records)
+            is_news |= data.error != "NONE" or data.diverging_epoch is not None \
+                or data.preferred_read_replica >= 0
+        if is_news or body.is_enough(size):
             return effects + self.answer_fetch(request, results, now_ms)
         operation = DelayedFetch(request, now_ms + body.max_wait_ms, self)
         keys = tuple([asked.partition for asked in body.partitions])
+        if body.replica_id >= 0 and not size:            # it has all that there is
+            return effects + self._fetches.watch(operation, keys)
         return effects + self._fetches.try_complete_else_watch(operation, keys, now_ms)
 
     def _count_fetch(self, request: Request, results: tuple[PartitionData, ...],
@@ -266,25 +269,25 @@ class ReplicaManager:
 
         One whose log parts from this one's tells nothing.
         """
-        body, effects, moved, told = request.body, [], [], []
-        for asked, data in zip(body.partitions, results):
+        body, effects, moved = request.body, [], []
+        for at, (asked, data) in enumerate(zip(body.partitions, results)):
             if data.error == "NONE" and data.diverging_epoch is None:
                 partition = self.partitions[asked.partition]
                 mark = (log := partition.log).high_watermark
                 try:
                     effects += partition.update_follower_fetch_state(
-                        body.replica_id, asked.fetch_offset, request.reads(), now_ms,
+                        body.replica_id, asked.fetch_offset, request.reads, now_ms,
                         log.local.log_end_offset, asked.log_start_offset, body.replica_epoch)
                 except ApiException as error:
-                    data = PartitionData(asked.partition, error.error_name)
+                    refused = PartitionData(asked.partition, error.error_name)
+                    results = (*results[:at], refused, *results[at + 1:])
                 if log.high_watermark > mark:
                     moved.append(partition.partition)
                 if self.deletes.deadlines:
                     effects += self.deletes.check_and_complete(asked.partition, now_ms)
-            told.append(data)
         for name in moved:
             effects += self._complete_delayed(name, now_ms)
-        return effects, tuple(told)
+        return effects, results
 
     def answer_fetch(self, request: Request, results: tuple[PartitionData, ...],
                      now_ms: int) -> list:
@@ -293,9 +296,8 @@ class ReplicaManager:
         for data in results:
             if data.error == "NONE":
                 subject = self.partitions[data.partition].subject
-                if by_replica:
-                    reads.append((subject, "log_end_offset"))
-                reads.append((subject, "high_watermark"))
+                mark = (subject, "high_watermark")
+                reads += ((subject, "log_end_offset"), mark) if by_replica else (mark,)
         return self.apis.answer(request, request.body.response(results), FETCH_RULE, tuple(reads),
                                 now_ms)
 
@@ -332,11 +334,12 @@ class ReplicaManager:
         for fetcher in self._fetchers.values():
             effects += fetcher.tick(now_ms)
         if self._alters is not None:
-            effects += self._alters.tick(now_ms)
+            if self._alters.unsent:
+                effects += self._alters.tick(now_ms)
             if now_ms >= self._isr_due_ms:
                 effects += self._shrink_isrs(now_ms)
-        if self.producer_ids is not None:
-            effects += self.producer_ids.channel.tick(now_ms)
+        for channel in self._channels:
+            effects += channel.tick(now_ms)
         if self._checkpoint_due_ms is not None and now_ms >= self._checkpoint_due_ms:
             effects += self.checkpoint_high_watermarks()
         for name, old in self._logs.tick(START_MS + now_ms).items():
@@ -360,18 +363,15 @@ class ReplicaManager:
             interval_ms = self._config["replica.high.watermark.checkpoint.interval.ms"]
             self._checkpoint_due_ms = (now_ms // interval_ms + 1) * interval_ms
         logs_ms = self._logs.next_deadline_ms(START_MS + now_ms)
-        due = [fetcher.due_ms for fetcher in self._fetchers.values()]
-        due += [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS]
-        for purgatory in self._purgatories:
-            if purgatory.deadlines:
-                due.append(purgatory.next_deadline_ms())
-        if self._alters is not None:
-            due += [self._isr_due_ms]
-            if self._alters.unsent:
-                due += [self._alters.next_deadline_ms()]
-        if self.producer_ids is not None:
-            due += [self.producer_ids.channel.due_ms]
-        return min([ms for ms in due if ms is not None], default=None)
+        due = [self._checkpoint_due_ms, None if logs_ms is None else logs_ms - START_MS]
+        for one in (*self._fetchers.values(), *self._channels):
+            due += (one.due_ms,)
+        for one in self._purgatories:
+            if one.deadlines:
+                due += (one.next_deadline_ms(),)
+        if (alters := self._alters) is not None:
+            due += (self._isr_due_ms, alters.next_deadline_ms() if alters.unsent else None)
+        return earliest(due)
 
     def _marks(self) -> dict[TopicPartition, int]:
         return {name: mark for name, one in self.partitions.items()

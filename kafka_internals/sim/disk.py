@@ -116,13 +116,13 @@ class Disk:
             fault.before_read(name)
         if position < 0 or size is not None and size < 0:
             _not_negative(name, min(position, size or 0))
-        return self._held(name, position, size)
-
-    def _held(self, name: str, position: int = 0, size: int | None = None) -> bytes:
         if name not in self.files:
             return b""
         file = self.files[name]
         data = file.read(position, file.size if size is None else position + size)
+        return self._spoiled(name, position, data) if self.faults else data
+
+    def _spoiled(self, name: str, position: int, data: bytes) -> bytes:
         for fault in self.faults:
             data = fault.spoiled(name, position, data)
         return data
@@ -310,7 +310,7 @@ class Disk:
         copy = Disk(self._draw, self._cost)
         for name, file in self.files.items():
             if name.startswith(prefix):
-                copy.append(name, self._held(name, 0, len(file.data)))
+                copy.append(name, self._spoiled(name, 0, file.read(0, len(file.data))))
                 copy.truncate(name, file.size)
                 copy.files[name].modified_ms = file.modified_ms
         return copy

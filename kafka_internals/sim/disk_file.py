@@ -86,7 +86,8 @@ class File:
     def flush(self) -> None:
         """Every page reaches the platter."""
         self.flushed, self.extent = len(self.data), self.size
-        self.older.clear()
+        if self.older:
+            self.older.clear()
         self.expires_ms = NEVER
 
     def lose_power(self, draw: Callable[[int], int]) -> None:

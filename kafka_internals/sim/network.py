@@ -55,7 +55,7 @@ class Connection:
     """
 
     __slots__ = ("id", "client", "server", "purpose", "client_life", "server_life", "open",
-                 "has_gap", "_last_due_us")
+                 "has_gap", "last_due_us")
 
     def __init__(self, id: str, client, server, purpose: str) -> None:
         self.id, self.client, self.server, self.purpose = id, client, server, purpose
@@ -63,19 +63,7 @@ class Connection:
         self.server_life = server.life if server.up else NOBODY
         self.open = True
         self.has_gap: set[str] = set()            # receivers that miss a message, and so the rest
-        self._last_due_us = dict.fromkeys((client.name, server.name), client.world.now_us)
-
-    def in_order(self, receiver: str, due_us: int) -> int:
-        """The time at which a message may arrive without overtaking an earlier one."""
-        last_us = self._last_due_us
-        if due_us <= last_us[receiver]:
-            due_us = last_us[receiver] + 1
-        last_us[receiver] = due_us
-        return due_us
-
-    def nothing_before(self, receiver: str, due_us: int) -> None:
-        """What is sent from now on arrives after this."""
-        self._last_due_us[receiver] = max(self._last_due_us[receiver], due_us)
+        self.last_due_us = dict.fromkeys((client.name, server.name), client.world.now_us)
 
 
 class Network:
@@ -93,7 +81,7 @@ class Network:
     def connect(self, client, server, purpose: str) -> Connection:
         """This life's open connection for this purpose, or a new one."""
         key = client.name, server.name, purpose
-        known = self.connections.get(key)
+        known = self.connections[key] if key in self.connections else None
         if known is None or not known.open or known.client_life != client.life:
             self._opened += 1
             known = Connection(f"{client.name}->{server.name}/{purpose}/{self._opened}",
@@ -101,19 +89,28 @@ class Network:
             self.connections[key] = known
         return known
 
-    def _travel_us(self, sender: str, receiver: str, purpose: str) -> int | None:
-        link, travel_us = (sender, receiver), self.latency_us
+    def _due_us(self, connection: Connection, sender: str, receiver: str, at_us: int,
+                lost: bool = False) -> int | None:
+        """When it arrives what leaves then, behind what left before it; None: it is lost."""
+        link, due_us = (sender, receiver), at_us + self.latency_us
         if self.jitter_us:
             if link not in self._jitter:
                 self._jitter[link] = self.world.stream(f"{sender}>{receiver}", "jitter")
-            travel_us += int(self._jitter[link]() * (self.jitter_us + 1))
+            due_us += int(self._jitter[link]() * (self.jitter_us + 1))
         if link in self.faults:
             for fault in self.faults[link]:
-                delay_us = fault.delay_us(purpose, self.world.draw(f"{sender}>{receiver}", "loss"))
+                delay_us = fault.delay_us(connection.purpose,
+                                          self.world.draw(f"{sender}>{receiver}", "loss"))
                 if delay_us is None:
                     return None
-                travel_us += delay_us
-        return travel_us
+                due_us += delay_us
+        if lost:
+            return None
+        last_us = connection.last_due_us
+        if due_us <= last_us[receiver]:
+            due_us = last_us[receiver] + 1
+        last_us[receiver] = due_us
+        return due_us
 
     def send(self, connection: Connection, receiver, kind: str, message: Any) -> None:
         """Put a message on its way to one end of a connection; a fault may lose it."""
@@ -124,14 +121,14 @@ class Network:
             sender, life = server, connection.client_life
         else:
             return                                # nobody answers or reads on a closed connection
-        name, due_us = receiver.name, None
-        travel_us = self._travel_us(sender.name, name, connection.purpose)
-        if travel_us is None or message.id in self.dropped or name in connection.has_gap:
+        name, at_us = receiver.name, world.now_us
+        if self.delayed:
+            at_us += self.delayed.pop(message.id, 0)
+        due_us = self._due_us(connection, sender.name, name, at_us,
+                              message.id in self.dropped or name in connection.has_gap)
+        if due_us is None:
             self.lose(connection, name)
         else:
-            if self.delayed:
-                travel_us += self.delayed.pop(message.id, 0)
-            due_us = connection.in_order(name, world.now_us + travel_us)
             world.schedule(due_us, receiver, kind, (connection, message), life)
         if world.trace is not None:
             world.trace.flights.append(
@@ -157,10 +154,10 @@ class Network:
     def _tell_client(self, connection: Connection, how: str | None, at_us: int,
                      cause: int | None = None) -> None:
         client = connection.client
-        travel_us = self._travel_us(connection.server.name, client.name, connection.purpose)
-        if travel_us is not None:
-            self.world.schedule(connection.in_order(client.name, at_us + travel_us), client,
-                                "disconnected", (connection, how), connection.client_life, cause)
+        due_us = self._due_us(connection, connection.server.name, client.name, at_us)
+        if due_us is not None:
+            self.world.schedule(due_us, client, "disconnected", (connection, how),
+                                connection.client_life, cause)
 
     def undeliverable(self, due_us: int, by: int, payload: tuple) -> None:
         """A request reached a machine without its process: the machine, if it runs, resets."""

@@ -8,6 +8,7 @@ life of a node, or for a timer that no longer stands, is no event: it takes no i
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from math import inf
 from random import Random
 from typing import Any
 
@@ -33,9 +34,11 @@ class Node:
         if deadline_us != self.deadline_us:
             self.deadline_us = deadline_us
             if deadline_us is not None:
-                now_us = self.world.now_us
-                self.world.schedule(deadline_us if deadline_us > now_us else now_us, self, TICK,
-                                    deadline_us)
+                world = self.world
+                world._ticket += 1
+                due_us = deadline_us if deadline_us > world.now_us else world.now_us
+                heappush(world._agenda, (due_us, world._ticket, world.event, self.name, self.life,
+                                         TICK, deadline_us))
 
     def end_life(self, powered: bool = True) -> None:
         """Whatever was scheduled for this node so far will not happen to it any more."""
@@ -106,36 +109,41 @@ class World:
         finally:
             self.busy = False
 
-    def step(self) -> bool:
-        """Take one entry off the agenda; False where it was stale and nothing happened."""
-        due_us, _, by, name, life, kind, payload = heappop(self._agenda)
-        node = self.nodes[name]
-        if life != node.life:
-            if kind is REQUEST:
-                self.network.undeliverable(due_us, by, payload)
-            return False
-        if kind is TICK and payload != node.deadline_us or \
-                kind is DISCONNECTED and not payload[0].open:
-            return False
-        if node.paused:
-            node.held.append((kind, payload))
-            return False
-        self.now_us, self.busy = due_us, True
-        self.event += 1
-        if self.trace is not None:
-            about = payload[1].id if kind is REQUEST or kind is RESPONSE else None
-            self.trace.events.append((self.event, due_us, by, name, kind, about))
+    def go_on(self, upto: float = inf, limit_us: int | None = None) -> bool:
+        """Let happen what is due by `limit_us`, up to the event `upto`, or until somebody halts it.
+
+        True where something has happened: an entry that is stale, or held back, is no event.
+        """
+        agenda, nodes, before = self._agenda, self.nodes, self.event
+        events = None if self.trace is None else self.trace.events
+        until_us = inf if limit_us is None else limit_us
+        self.busy, self.halted = True, False
         try:
-            if self.event not in self.without:
-                if kind is TICK:
-                    node.deadline_us = None
-                node.handlers[kind](payload)
-            for look in self.after_event:
-                look(self.event)
-            self.finished = self.event
+            while self.event < upto and agenda and agenda[0][0] <= until_us and not self.halted:
+                due_us, _, by, name, life, kind, payload = heappop(agenda)
+                node = nodes[name]
+                if life != node.life or kind is TICK and payload != node.deadline_us or \
+                        kind is DISCONNECTED and not payload[0].open:
+                    if kind is REQUEST:                 # whom it was for has ended
+                        self.network.undeliverable(due_us, by, payload)
+                    continue
+                if node.paused:
+                    node.held.append((kind, payload))
+                    continue
+                self.now_us, self.event = due_us, self.event + 1
+                if events is not None:
+                    about = payload[1].id if kind is REQUEST or kind is RESPONSE else None
+                    events.append((self.event, due_us, by, name, kind, about))
+                if self.event not in self.without:
+                    if kind is TICK:
+                        node.deadline_us = None
+                    node.handlers[kind](payload)
+                for look in self.after_event:
+                    look(self.event)
+                self.finished = self.event
         finally:
             self.busy = False
-        return True
+        return self.event > before
 
     def is_quiet(self) -> bool:
         """True while nothing is on its way and nobody is at work: only timers stand."""
@@ -147,27 +155,21 @@ class World:
         self.before, self.event, self.finished = self.event, 0, 0
         self._agenda[:] = [(*entry[:2], 0, *entry[3:]) for entry in self._agenda]
 
-    def next_due_us(self) -> int | None:
-        """When the next entry of the agenda is due; None where nothing will ever happen again."""
-        return self._agenda[0][0] if self._agenda else None
-
     @no_collector()
     def run_to(self, now_us: int) -> None:
         """Let everything happen that is due up to and including `now_us`; then it is that time.
 
         Where something halts the world, it stands right after that event.
         """
-        agenda, self.halted = self._agenda, False
-        while agenda and agenda[0][0] <= now_us:
-            self.step()
-            if self.halted:
-                return
-        self.now_us = max(self.now_us, now_us)
+        self.go_on(limit_us=now_us)
+        if not self.halted:
+            self.now_us = max(self.now_us, now_us)
 
     def run_to_event(self, event: int) -> None:
         """Let everything happen up to and including the event with this id."""
         while self.event < event:
-            self.step()
+            if not self.go_on(event):
+                raise IndexError(f"nothing is left to happen before event {event}")
 
     def forget(self, message_id: str) -> bool:
         """Lose a message that is on its way, and what is behind it; False where there is none."""
@@ -194,7 +196,8 @@ class World:
                 self.trace.arrives(entry[6][1].id, due_us)
         self._agenda[:] = [(moved.get(entry[1], entry[0]), *entry[1:]) for entry in self._agenda]
         heapify(self._agenda)
-        late[6][0].nothing_before(late[3], due_us)
+        last_us = late[6][0].last_due_us          # what is sent from now on arrives after this
+        last_us[late[3]] = max(last_us[late[3]], due_us)
         return True
 
     def _from(self, message: tuple) -> list[tuple]:

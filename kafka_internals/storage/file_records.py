@@ -26,6 +26,7 @@ SCAN_BYTES = 4096                               # read at once where headers are
 _STORED = Struct(">" + "".join(field.kind for field in LAYOUT[:9]))     # up to the max timestamp
 
 _BASE_OFFSET, _POSITION = attrgetter("base_offset"), attrgetter("position")
+_BUFFER = attrgetter("buffer")
 
 
 def log_file(partition: object, base_offset: int = 0) -> str:
@@ -162,7 +163,7 @@ class FileRecords:
     # -- writing ------------------------------------------------------------------------------
     def append(self, *batches: RecordBatch) -> int:
         """Write batches whose offsets are final behind the last one; how many bytes."""
-        self._storage.append(self.name, b"".join([batch.buffer for batch in batches]))
+        self._storage.append(self.name, b"".join(map(_BUFFER, batches)))
         before = self.size_bytes
         for batch in batches:
             if self._known is not None:
@@ -238,11 +239,14 @@ class FileRecords:
 
     def search_for_offset(self, offset: int, position: int = 0) -> StoredBatch | None:
         """The first batch, from the one at byte `position` on, that ends at or behind `offset`."""
-        if (at := self._number_at(position)) is not None:
+        if self._known and not position:
+            at = self.find(offset)
+        elif (at := self._number_at(position)) is not None:
             at = max(at, self.find(offset))
-            return self._known[at] if at < len(self._known) else None
-        return next((one for one in self._read_headers(position) if one.last_offset >= offset),
-                    None)
+        else:
+            return next((one for one in self._read_headers(position)
+                         if one.last_offset >= offset), None)
+        return self._known[at] if at < len(self._known) else None
 
     def search_for_timestamp(self, timestamp: int, position: int,
                              starting_offset: int) -> TimestampAndOffset | None:

@@ -14,7 +14,7 @@ from kafka_internals.record_batch import RecordBatch
 from kafka_internals.storage.fetch_data_info import FetchDataInfo, LogOffsetMetadata
 from kafka_internals.storage.file_records import Storage
 from kafka_internals.storage.log_file_utils import DELETED, SEGMENT_FILES
-from kafka_internals.storage.log_segment import LogSegment, RollParams
+from kafka_internals.storage.log_segment import LogSegment
 from kafka_internals.storage.log_segments import LogSegments
 
 
@@ -52,8 +52,8 @@ class LocalLog:
 
     def why_roll(self, max_timestamp: int, last_offset: int, size: int, now_ms: int) -> str | None:
         """Which limit makes the log roll before batches of `size` bytes; None where they fit."""
-        return self.segments.active.why_roll(RollParams(
-            self._max_segment_ms, self.max_segment_bytes, max_timestamp, last_offset, size, now_ms))
+        return self.segments.active.why_roll(
+            self._max_segment_ms, self.max_segment_bytes, max_timestamp, last_offset, size, now_ms)
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:
         """Close the active segment and begin another one at the log's end, or behind it.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import TopicPartition, earliest
 from kafka_internals.storage.checkpoint_file import (
     CLEAN_SHUTDOWN,
     LOG_START_OFFSET_CHECKPOINT,
@@ -49,7 +49,6 @@ class LogManager:
         self._due_ms: dict[str, int] = {}
         self._deleted: list[tuple[int, str]] = []               # (when, directory)
         self._is_stale, self._next_ms = True, None              # the deadline as last computed
-        self._was_cut = False           # a log was cut: the next tick tells what that changes
 
     def open(self, partition: TopicPartition, topic_configs: Mapping[str, Any],
              now_ms: int) -> UnifiedLog:
@@ -59,7 +58,7 @@ class LogManager:
             log_start_offset=self._starts.get(partition, 0),
             recovery_point=self._points.get(partition, 0), is_clean=self.was_clean,
             draw=self._draw, producer_id_expiration_ms=self._config["producer.id.expiration.ms"])
-        log.local.on_change, log.local.on_cut = self._look_again, self._look_again_later
+        log.local.on_change = self._look_again
         self._is_stale = True
         self._due_ms.setdefault(RETENTION_CHECK, now_ms + self._config[INITIAL_TASK_DELAY])
         self._due_ms.setdefault(PRODUCER_CHECK, now_ms + self._config[PRODUCER_CHECK])
@@ -67,9 +66,6 @@ class LogManager:
 
     def _look_again(self) -> None:
         self._is_stale = True
-
-    def _look_again_later(self) -> None:
-        self._was_cut = True
 
     def async_delete(self, partition: TopicPartition, unique: str, now_ms: int) -> None:
         """The topic is deleted: its directory is renamed now and removed after the topic's delay.
@@ -118,8 +114,7 @@ class LogManager:
 
         Gives the logs that begin later now, and where they began before.
         """
-        if not (self._is_stale or self._was_cut) and (self._next_ms is None
-                                                      or now_ms < self._next_ms):
+        if not self._is_stale and (self._next_ms is None or now_ms < self._next_ms):
             return {}
         due = [key for key, due_ms in self._due_ms.items() if due_ms <= now_ms]
         before = {name: log.log_start_offset for name, log in self.logs.items()} if due else {}
@@ -132,7 +127,7 @@ class LogManager:
         for log in self.logs.values():
             log.local.do_due(now_ms)
         self._remove_deleted(now_ms)
-        self._is_stale, self._was_cut = True, False
+        self._is_stale = True
         return {name: start for name, start in before.items()
                 if self.logs[name].log_start_offset != start}
 
@@ -157,7 +152,7 @@ class LogManager:
                 self._due_ms[key] = (now_ms // interval_ms + 1) * interval_ms
         due = [*self._due_ms.values(), *(when_ms for when_ms, _ in self._deleted),
                *(log.local.next_deadline_ms for log in self.logs.values())]
-        return min((ms for ms in due if ms is not None), default=None)
+        return earliest(due)
 
     def twin_on(self, storage: Storage) -> "LogManager":
         """These logs as they stand, but on a copy of their storage: what it does stays there."""

@@ -7,7 +7,8 @@ after a crash. An index is opened, and its file made, when it is first needed (L
 """
 
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from operator import attrgetter
+from typing import Any, Protocol
 
 from kafka_internals.errors import (
     CorruptRecordException,
@@ -40,17 +41,6 @@ from kafka_internals.storage.transaction_index import (
     TransactionIndex,
     TxnIndexSearchResult,
 )
-
-
-class RollParams(NamedTuple):
-    """An append that is about to happen, and the limits that may have to roll the log first."""
-
-    max_segment_ms: int
-    max_segment_bytes: int
-    max_timestamp_in_messages: int
-    max_offset_in_messages: int
-    messages_size: int
-    now_ms: int
 
 
 class ProducerState(Protocol):
@@ -120,10 +110,7 @@ class LogSegment:
         return f"LogSegment({self.file(LOG)}, {self.size} bytes)"
 
     # -- what it holds ------------------------------------------------------------------------
-    @property
-    def size(self) -> int:
-        """Bytes of the batches."""
-        return self.log.size_bytes
+    size = property(attrgetter("log.size_bytes"), doc="Bytes of the batches.")
 
     @property
     def max_timestamp_and_offset_so_far(self) -> TimestampOffset:
@@ -196,23 +183,23 @@ class LogSegment:
                                              completed.last_offset, last_stable_offset))
 
     # -- roll ---------------------------------------------------------------------------------
-    def why_roll(self, params: RollParams) -> str | None:
-        """Which limit makes the log roll before this append, by its config; None where it fits."""
+    def why_roll(self, max_segment_ms: int, max_segment_bytes: int, max_timestamp_in_messages: int,
+                 max_offset_in_messages: int, messages_size: int, now_ms: int) -> str | None:
+        """Which limit makes the log roll before an append, by its config; None where it fits.
+
+        The limits and the append that is about to happen are Kafka's RollParams.
+        """
         size = self.log.size_bytes
-        if size > params.max_segment_bytes - params.messages_size:
+        if size > max_segment_bytes - messages_size:
             return "segment.bytes"
-        waited_ms = self.time_waited_for_roll(params.now_ms, params.max_timestamp_in_messages)
-        if size > 0 and waited_ms > params.max_segment_ms - self.roll_jitter_ms:
+        waited_ms = self.time_waited_for_roll(now_ms, max_timestamp_in_messages)
+        if size > 0 and waited_ms > max_segment_ms - self.roll_jitter_ms:
             return "segment.ms"
         if self.offset_index.is_full or self.time_index.is_full:
             return "segment.index.bytes"
-        if not 0 <= params.max_offset_in_messages - self.base_offset <= LARGEST_RELATIVE_OFFSET:
+        if not 0 <= max_offset_in_messages - self.base_offset <= LARGEST_RELATIVE_OFFSET:
             return "relative offset"
         return None
-
-    def should_roll(self, params: RollParams) -> bool:
-        """True where the log has to begin a new segment before this append."""
-        return self.why_roll(params) is not None
 
     def time_waited_for_roll(self, now_ms: int, message_timestamp: int) -> int:
         """How long this segment has been written to, in milliseconds.

@@ -13,7 +13,7 @@ from kafka_internals.errors import (
     OutOfOrderSequenceException,
     TransactionCoordinatorFencedException,
 )
-from kafka_internals.record_batch import BatchHeader
+from kafka_internals.record_batch import TRANSACTIONAL, BatchHeader
 from kafka_internals.storage.append_origin import AppendOrigin
 from kafka_internals.storage.producer_state_entry import (
     NO_PRODUCER_EPOCH,
@@ -53,7 +53,8 @@ class ProducerAppendInfo:
             self._refuse_epoch(header)
         if self.origin is AppendOrigin.CLIENT:
             self._check_sequence(header)
-        open_since, is_transactional = self.entry.current_txn_first_offset, header.is_transactional
+        open_since = self.entry.current_txn_first_offset
+        is_transactional = header.attributes & TRANSACTIONAL != 0
         if open_since is not None and not is_transactional:
             raise InvalidTxnStateException(
                 f"Expected transactional write from producer {header.producer_id} at offset "

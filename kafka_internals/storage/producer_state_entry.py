@@ -99,7 +99,8 @@ class ProducerStateEntry(NamedTuple):
 
     def with_batch(self, header: BatchHeader) -> "ProducerStateEntry":
         """The entry after one more batch of data; of six the oldest is forgotten."""
-        batch = BatchMetadata(header.last_sequence, header.last_offset, header.last_offset_delta,
+        delta = header.last_offset_delta
+        batch = BatchMetadata(header.last_sequence, header.base_offset + delta, delta,
                               header.max_timestamp)
         before = self.batches if header.producer_epoch == self.producer_epoch else ()
         return ProducerStateEntry(

@@ -105,8 +105,8 @@ class ProducerStateManager:
     def prepare_update(self, producer_id: int, origin: AppendOrigin) -> ProducerAppendInfo:
         """What judges this producer's batches of one append; give it to `update` afterwards."""
         before = self._producers.get(producer_id) or ProducerStateEntry(producer_id)
-        return ProducerAppendInfo(self.partition, before, origin,
-                                  self._verifications.get(producer_id))
+        asked = self._verifications.get(producer_id) if self._verifications else None
+        return ProducerAppendInfo(self.partition, before, origin, asked)
 
     def update(self, info: ProducerAppendInfo) -> None:
         """The batches that were judged are in the log."""
@@ -134,8 +134,9 @@ class ProducerStateManager:
         self.map_end_offset = offset
 
     def _put(self, entry: ProducerStateEntry) -> None:
+        is_known = entry.producer_id in self._producers
         self._producers[entry.producer_id] = entry
-        while len(self._producers) > self._buckets * 3 // 4:
+        while not is_known and len(self._producers) > self._buckets * 3 // 4:
             self._buckets *= 2
 
     # -- transactions -------------------------------------------------------------------------

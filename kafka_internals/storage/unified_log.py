@@ -6,8 +6,9 @@ for byte, and never gives offsets. Around the files (LocalLog) this class knows 
 wrote what, in which epoch, how far readers may go, and where the log begins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -33,7 +34,7 @@ from kafka_internals.storage.log_loader import LogLoader, rebuild_producer_state
 from kafka_internals.storage.log_segment import LogSegment
 from kafka_internals.storage.log_validator import LogValidator
 from kafka_internals.storage.producer_append_info import ProducerAppendInfo
-from kafka_internals.storage.producer_state_entry import CompletedTxn
+from kafka_internals.storage.producer_state_entry import BatchMetadata, CompletedTxn
 from kafka_internals.storage.producer_state_manager import (
     PRODUCER_ID_EXPIRATION_MS,
     ProducerStateManager,
@@ -68,7 +69,7 @@ class UnifiedLog:
             self._new_producers, lambda lost: self.local.delete_later(lost, now_ms), now_ms)
         loaded, self.producers = loader.load(log_start_offset, recovery_point, is_clean)
         self.found = tuple(loader.found)              # what loading has mended
-        self.log_start_offset, self.local.recovery_point, self.log_end_offset = loaded
+        self.log_start_offset, self.local.recovery_point, self.local.log_end_offset = loaded
         self.high_watermark = self.log_start_offset
         self.local.segments.active.resize_indexes(configs["segment.index.bytes"])
         self._all: list[StoredBatch] | None = None    # of `batches`, made when first asked for
@@ -82,14 +83,7 @@ class UnifiedLog:
                                     producer_id_expiration_ms=self._expiration_ms,
                                     verification_enabled=self._verified)
 
-    @property
-    def log_end_offset(self) -> int:
-        """The offset of the next record."""
-        return self.local.log_end_offset
-
-    @log_end_offset.setter
-    def log_end_offset(self, offset: int) -> None:
-        self.local.log_end_offset = offset
+    log_end_offset = property(attrgetter("local.log_end_offset"), doc="That of the next record.")
 
     @property
     def size(self) -> int:
@@ -112,10 +106,14 @@ class UnifiedLog:
                                                             leader_epoch, now_ms, origin)
         if valid.rebuilt:
             self._ensure_small(valid.batch)
-        info = self._append([valid.batch], origin, now_ms, transaction_version, guard)
-        return info if info.is_duplicate else LogAppendInfo(
-            *info[:3], valid.max_timestamp, valid.offset_of_max_timestamp,
-            valid.log_append_time_ms)
+        repeated = self._append([valid.batch], origin, now_ms, transaction_version, guard)
+        end = self.local.log_end_offset
+        if repeated is not None:
+            return LogAppendInfo(repeated.first_offset, repeated.last_offset, end,
+                                 log_append_time_ms=repeated.timestamp, is_duplicate=True)
+        return LogAppendInfo(
+            valid.batch.base_offset, valid.batch.last_offset, end, valid.max_timestamp,
+            valid.offset_of_max_timestamp, valid.log_append_time_ms)
 
     def _ensure_appendable(self, batch: RecordBatch, origin: AppendOrigin) -> None:
         if origin is AppendOrigin.CLIENT and batch.base_offset != 0:
@@ -131,9 +129,9 @@ class UnifiedLog:
                 f"The record batch size in the append to {self.partition} is {batch.size} bytes "
                 f"which exceeds the maximum configured value of {self._max_message_bytes}.")
 
-    def append_as_follower(self, batches: list[RecordBatch], leader_epoch: int,
-                           now_ms: int) -> LogAppendInfo | None:
-        """Write fetched batches as the leader stored them; None where there is none to write.
+    def append_as_follower(self, batches: Sequence[RecordBatch], leader_epoch: int,
+                           now_ms: int) -> None:
+        """Write fetched batches as the leader stored them.
 
         Batches of an epoch above `leader_epoch` are left for later. Errors: CorruptRecordException,
         OffsetsOutOfOrderException, UnexpectedAppendOffsetException (the first begins below the
@@ -151,19 +149,23 @@ class UnifiedLog:
                     f"{[one.base_offset for one in batches]}")
             taken.append(batch)
         if not taken:
-            return None
+            return
         if taken[0].base_offset < self.local.log_end_offset:
             raise UnexpectedAppendOffsetException(
                 f"Unexpected offset in append to {self.partition}. First offset "
                 f"{taken[0].base_offset} is less than the next offset {self.log_end_offset}.")
-        return self._append(taken, AppendOrigin.REPLICATION, now_ms)
+        self._append(taken, AppendOrigin.REPLICATION, now_ms)
 
     def _append(self, batches: list[RecordBatch], origin: AppendOrigin, now_ms: int,
-                transaction_version: int = 0, guard: int | None = None) -> LogAppendInfo:
-        """In Kafka's order: epochs, size, roll, producers, bytes, transactions."""
+                transaction_version: int = 0, guard: int | None = None) -> BatchMetadata | None:
+        """In Kafka's order: epochs, size, roll, producers, bytes, transactions.
+
+        Nothing is written where the first batch repeats one: that is what comes back then.
+        """
         size, latest_ms, local = 0, batches[0].header.max_timestamp, self.local
         for batch in batches:
-            self.epochs.assign(batch.header.partition_leader_epoch, batch.base_offset)
+            if (epoch := batch.header.partition_leader_epoch) != self.epochs.latest_epoch:
+                self.epochs.assign(epoch, batch.base_offset)
             size += batch.size
             if batch.header.max_timestamp > latest_ms:
                 latest_ms = batch.header.max_timestamp
@@ -177,17 +179,18 @@ class UnifiedLog:
         infos, completed, repeated = self._judge_producers(batches, origin, transaction_version,
                                                            guard)
         if repeated is not None:
-            return LogAppendInfo(repeated.first_offset, repeated.last_offset, self.log_end_offset,
-                                 log_append_time_ms=repeated.timestamp, is_duplicate=True)
+            return repeated
         local.append(batches)
         if self._all is not None:
             self._remember(batches)
-        if infos:
-            self._update_producers(infos, completed)
+        for info in infos.values():
+            self.producers.update(info)
+        for txn in completed:
+            self._complete_txn(txn)
         self.producers.map_end_offset = local.log_end_offset
         if self._flush_messages <= local.log_end_offset - local.recovery_point:
             self.flush()
-        return LogAppendInfo(batches[0].base_offset, batches[-1].last_offset, local.log_end_offset)
+        return None
 
     def _judge_producers(self, batches: list[RecordBatch], origin: AppendOrigin, version: int,
                          guard: int | None) -> tuple:
@@ -202,9 +205,10 @@ class UnifiedLog:
                 if repeated := self.producers.find_duplicate_batch(header):
                     return infos, completed, repeated
                 self.producers.check_transaction(header, guard)
-            info = infos.get(header.producer_id) or \
-                self.producers.prepare_update(header.producer_id, origin)
-            infos[header.producer_id] = info
+            if header.producer_id not in infos:
+                infos[header.producer_id] = self.producers.prepare_update(header.producer_id,
+                                                                          origin)
+            info = infos[header.producer_id]
             if not header.attributes & CONTROL:
                 info.append_data_batch(header)
             elif marker := read_marker(batch):
@@ -214,14 +218,9 @@ class UnifiedLog:
                 completed += [ended] if ended else []
         return infos, completed, None
 
-    def _update_producers(self, infos: dict[int, ProducerAppendInfo],
-                          completed: list[CompletedTxn]) -> None:
-        for info in infos.values():
-            self.producers.update(info)
-        for txn in completed:
-            self.local.segments.active.update_txn_index(txn,
-                                                        self.producers.last_stable_offset(txn))
-            self.producers.complete_txn(txn)
+    def _complete_txn(self, txn: CompletedTxn) -> None:
+        self.local.segments.active.update_txn_index(txn, self.producers.last_stable_offset(txn))
+        self.producers.complete_txn(txn)
 
     def roll(self, now_ms: int, expected_next_offset: int = 0) -> LogSegment:
         """Begin a new segment; what the producers are known to be there is written beside it."""
@@ -285,9 +284,10 @@ class UnifiedLog:
     # -- how far readers may go ---------------------------------------------------------------
     def update_high_watermark(self, offset: int) -> int:
         """Move the mark, between the log's two ends; where it is then."""
-        self.high_watermark = max(self.log_start_offset, min(offset, self.local.log_end_offset))
-        self.producers.on_high_watermark_updated(self.high_watermark)
-        return self.high_watermark
+        start, end = self.log_start_offset, self.local.log_end_offset
+        self.high_watermark = mark = start if offset < start else end if offset > end else offset
+        self.producers.on_high_watermark_updated(mark)
+        return mark
 
     @property
     def last_stable_offset(self) -> int:

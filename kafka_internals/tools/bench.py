@@ -1,9 +1,9 @@
 """The figures, each beside its goal: ratios within one run wherever there is a peer.
 
 Of ratios and rates medians count, their rounds are interleaved, so that a busy machine disturbs
-both sides alike; of times alone the best. How fast the interpreter is comes first: builds of one
-Python differ by a third, and so do hours of one machine. What needs a library or a browser that is
-not there says so in one line and counts as missed.
+both sides alike; of times alone the best, of schedules the best of each. How fast the interpreter
+is comes first: builds of one Python differ by a third, and so do hours of one machine. What needs a
+library or a browser that is not there says so in one line and counts as missed.
 """
 
 import argparse

@@ -56,12 +56,16 @@ def appends(changes: list[Change]) -> dict[tuple[str, int], str]:
 
 
 class Look:
-    """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none."""
+    """One instant of a run. `look(subject)` gives a frozen snapshot, None where there is none.
+
+    It is taken once: nothing changes within an instant.
+    """
 
     def __init__(self, run: Any, changes: list[Change], messages: list[Message],
                  said: list[Message], arrived: list[Message], kept: dict[str, Any],
                  width: int, appends: dict, sends: list[str]) -> None:
         self._run, self.width = run, width      # of the stage, in units
+        self._taken: dict[str, Any] = {}        # snapshots, by subject
         self._appends = appends                 # (replica, first offset): request, so far
         self.sends = sends                      # every record that was sent so far, in order
         self.kept = kept                        # parts drawn before, for `Canvas.part`
@@ -72,7 +76,9 @@ class Look:
         self.said = said                        # every message so far, also those that arrived
 
     def __call__(self, subject: str) -> Any:
-        return self._run.look(subject)
+        if subject not in self._taken:
+            self._taken[subject] = self._run.look(subject)
+        return self._taken[subject]
 
     def last(self, subject: str, attribute: str) -> Change | None:
         """The latest change of a pair, also of a subject that has no snapshot any more."""
@@ -296,8 +302,10 @@ class Camera:
         nodes, on_way = self._run.world.nodes, []
         self._arrived = []
         for at in self._on_their_way:
-            self._messages[at] = message = self._messages[at]._replace(due_us=trace.flights[at][-1])
-            if message.due_us > now_us:
+            message, due_us = self._messages[at], trace.flights[at][-1]
+            if message.due_us != due_us:
+                self._messages[at] = message = message._replace(due_us=due_us)
+            if due_us > now_us:
                 on_way.append(at)
             elif nodes[message.receiver].up:
                 self._arrived.append(message)
@@ -323,12 +331,11 @@ class Camera:
         """What each value that is shown waits for."""
         pairs = {tuple(shape["a"]) for scene in scenes.values()
                  for shape in scene.shapes.values() if "a" in shape}
-        told: dict[str, str] = {}
-        for subject, attribute in sorted(pairs):
-            waits = [one for one in getattr(look(subject), "waits", ())
-                     if one.attribute == attribute]
-            if waits:
-                word = " or " if waits[0].any_of else " and "
-                told[f"{subject} {attribute}"] = word.join(
-                    self._words.wait(one, self._run.current) for one in waits)
-        return told
+        waits: dict[tuple[str, str], list] = {}
+        for subject in {subject for subject, _ in pairs}:
+            for one in getattr(look(subject), "waits", ()):
+                waits.setdefault((subject, one.attribute), []).append(one)
+        return {f"{subject} {attribute}": (" or " if found[0].any_of else " and ").join(
+                    self._words.wait(one, self._run.current) for one in found)
+                for (subject, attribute), found in sorted(waits.items())
+                if (subject, attribute) in pairs}

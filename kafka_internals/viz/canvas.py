@@ -58,7 +58,7 @@ class Canvas:
         """
         if key in self.shapes:
             raise ValueError(f"two shapes are called {key!r}: add what tells them apart to the key")
-        shape: dict[str, Any] = {"k": kind, "c": " ".join(class_words(look)), "z": z}
+        shape: dict[str, Any] = {"k": kind, "c": class_words(look), "z": z}
         if not KNOWN.issuperset(values):
             raise ValueError(f"{key!r} has {sorted(values.keys() - KNOWN)}; a shape knows "
                              f"{SHAPES['numbers']}")
@@ -175,7 +175,7 @@ def legend_of(canvases: Iterable[Canvas]) -> list[list[str]]:
 
     def word(name: str) -> str:
         return words.get(name) or name.rpartition("-")[2]
-    return [[" ".join(class_words(meanings[name])), word(name)]
+    return [[class_words(meanings[name]), word(name)]
             for name in sorted(meanings, key=rank)]
 
 

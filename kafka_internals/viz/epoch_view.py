@@ -39,7 +39,9 @@ def epoch_view(look: Look, partition: Any, whose: Any) -> Scene:
              for data in getattr(message.body, "partitions", ())
              if getattr(data, "partition", None) == partition]
     for seen in rows:
-        _column(scene, look, partition, seen, xs[seen.broker], own)
+        known = look.epochs(partition, seen.broker) if seen.batches is not None else None
+        scene.part(look.kept, f"{whose.name} {seen.broker}", _column, partition, seen,
+                   xs[seen.broker], known)
     for message, data in asked:
         _ring(scene, look, partition, message, data, xs)
         _message(scene, message, partition, {one: x + 80 for one, x in xs.items()})
@@ -47,10 +49,9 @@ def epoch_view(look: Look, partition: Any, whose: Any) -> Scene:
     return scene
 
 
-def _column(scene: Scene, look: Look, partition: TopicPartition, seen: ReplicaSeen, x: float,
-            own: Any) -> None:
+def _column(scene: Scene, partition: TopicPartition, seen: ReplicaSeen, x: float,
+            entries: tuple | None) -> None:
     key, subject, down = f"b{seen.broker}", replica_name(partition, seen.broker), seen.state in DOWN
-    entries = look.epochs(partition, seen.broker) if seen.batches is not None else None
     scene.node(key, x + 18, 46, seen.broker, "dead" if down else
                "leader" if seen.role == "leader" else "follower",
                label=STATES.get(seen.state, seen.state) or seen.role, note=f"broker {seen.broker}",

@@ -8,7 +8,7 @@ leads: each leader begins in COMMITTED.
 
 from typing import Any
 
-from kafka_internals.common import TopicPartition
+from kafka_internals.common import TopicPartition, replica_name
 from kafka_internals.server.partition_state import TRANSITIONS
 from kafka_internals.viz import replication_words as words
 from kafka_internals.viz.camera import Look
@@ -42,9 +42,11 @@ def isr_view(look: Look, partition: Any, whose: Any) -> Scene:
     if wrote is None:
         scene.caption(words.nothing(look, partition))
         return scene
-    _service(scene, subject, wrote)
+    scene.part(look.kept, "service", _service, subject, wrote)
     leads = own if own is not None and own.role == "leader" else None
-    _machine(scene, look, diagram, scale, leads)
+    last = look.last(f"{partition}@{leads.broker}", "isr_state") if leads else None
+    scene.part(look.kept, "machine", _machine, diagram, scale, partition, leads and leads.broker,
+               leads and leads.isr_state, last and (last.old, last.new))
     scene.caption(_say(look, partition, own, wrote))
     return scene
 
@@ -66,19 +68,18 @@ def _service(scene: Scene, subject: str, wrote: Any) -> None:
         scene.field(f"service/{attribute}", x, 48, name, value, ask=(subject, attribute))
 
 
-def _machine(scene: Scene, look: Look, diagram: Diagram, scale: float, leads: Any) -> None:
-    last = look.last(f"{leads.partition}@{leads.broker}", "isr_state") if leads else None
-    title = f"the in-sync set, as broker {leads.broker} leads it" if leads else \
-        "the in-sync set: no broker that runs leads"
+def _machine(scene: Scene, diagram: Diagram, scale: float, partition: TopicPartition,
+             leader: int | None, here: str | None, taken: tuple[str, str] | None) -> None:
+    """The table of the ISR's states; `here` is its leader's, `taken` the last change of it."""
+    title = "the in-sync set: no broker that runs leads" if leader is None else \
+        f"the in-sync set, as broker {leader} leads it"
     scene.text("machine", 24, TOP - 22, title, "s12 faint")
     left = (WIDTH - diagram.size[0] * scale) / 2
-    taken = (last.old, last.new) if last is not None else None
     for number, edge in enumerate(diagram.edges):
         draw_edge(scene, edge, number, scale, left, TOP, lit=taken == (edge.start, edge.end))
     for name, box in diagram.states.items():
-        ask = (f"{leads.partition}@{leads.broker}", "isr_state") if leads else None
         draw_state(scene, name, box, scale, left, TOP,
-                   ask if leads and leads.isr_state == name else None)
+                   (replica_name(partition, leader), "isr_state") if here == name else None)
 
 
 def _say(look: Look, partition: TopicPartition, own: Any, wrote: Any) -> str:

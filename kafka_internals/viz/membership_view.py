@@ -34,20 +34,24 @@ def membership_view(look: Look, partition: Any, whose: Any) -> Scene:
     for head, x in COLUMNS:
         scene.text(f"head/{head}", x, HEAD_Y, head, "s12 faint")
     for at, (broker, one) in enumerate(brokers.items()):
-        _broker(scene, look, broker, one, TOP + at * ROW)
+        life = look(f"{broker_name(broker)}-lifecycle")
+        scene.part(look.kept, f"broker {broker}", _broker, broker, look.controller, one,
+                   look(broker_name(broker)).state, life and life.state, TOP + at * ROW)
     y, wrote = TOP + len(brokers) * ROW, look(f"{partition}@{look.controller}")
     scene.size = (WIDTH, y + 154)
     scene.line("shore", 24, y - 12, WIDTH - 24, y - 12, "grid", z=0)
     if wrote is not None:
-        _registration(scene, f"{partition}@{look.controller}", str(partition), wrote, y + 14)
+        scene.part(look.kept, "partition", _registration, f"{partition}@{look.controller}",
+                   str(partition), wrote, y + 14)
         _election(scene, look, f"{partition}@{look.controller}", y + 96)
     scene.caption(_say(look, partition, brokers, wrote))
     return scene
 
 
 # -- brokers ---------------------------------------------------------------------------------------
-def _broker(scene: Scene, look: Look, broker: int, one: Any, y: float) -> None:
-    key, subject = f"b{broker}", f"{broker_name(broker)}@{look.controller}"
+def _broker(scene: Scene, broker: int, controller: str, one: Any, state: str, life: str | None,
+            y: float) -> None:
+    key, subject = f"b{broker}", f"{broker_name(broker)}@{controller}"
     if one is None:
         scene.node(key, 40, y, broker, "away", label="")
         scene.text(f"{key}/registration", 76, y + 5, "not registered", "s13 faint")
@@ -64,18 +68,16 @@ def _broker(scene: Scene, look: Look, broker: int, one: Any, y: float) -> None:
         scene.text(f"{key}/{attribute}", x, y + 5, text, look_words, ask=(subject, attribute))
     if (ends := _session_end(one)) is not None:
         scene.text(f"{key}/session", COLUMNS[3][1], y + 20, f"to {_clock(ends)}", "s12 faint")
-    _process(scene, look, key, broker, y)
+    _process(scene, key, broker, state, life, y)
 
 
-def _process(scene: Scene, look: Look, key: str, broker: int, y: float) -> None:
+def _process(scene: Scene, key: str, broker: int, state: str, life: str | None, y: float) -> None:
     """What the broker is, whoever knows it: its process, and what that thinks of itself."""
-    state, life = look(broker_name(broker)).state, look(f"{broker_name(broker)}-lifecycle")
     x, down = COLUMNS[-1][1], state not in ("running", "paused")
     scene.text(f"{key}/process", x, y + 5, state, f"s14 w6 {'bad' * down}".strip(),
                ask=(broker_name(broker), "state"))
     if life is not None:
-        said = life.state.lower().replace("_", " ")
-        scene.text(f"{key}/life", x, y + 20, said, "s12 faint",
+        scene.text(f"{key}/life", x, y + 20, life.lower().replace("_", " "), "s12 faint",
                    ask=(f"{broker_name(broker)}-lifecycle", "state"))
 
 

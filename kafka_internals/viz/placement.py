@@ -99,7 +99,8 @@ def placement(cluster: Any, topic: str, lost_rack: str | None = None) -> Chart:
         axes.set_ylim(-0.66, 1.25)
         axes.set_axis_off()
 
-    return drawn(draw, _sentence(topic, left, racks, lost_rack), size=(8.2, 3.6))
+    return drawn(draw, _sentence(topic, left, racks, lost_rack), size=(8.2, 3.6),
+                 margins={"left": 0.01, "right": 0.99, "bottom": 0.01, "top": 0.99})
 
 
 def _places(left: list[Left], brokers: list[int], racks: dict[int, str]) -> dict:

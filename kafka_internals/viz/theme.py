@@ -93,11 +93,11 @@ def _tone_rule(colour: str, tones: list[str]) -> str:
 
 
 @cache
-def class_words(words: str) -> tuple[str, ...]:
+def class_words(words: str) -> str:
     """Look words as the stylesheet knows them: a tone's number folded into 1..6."""
-    return tuple(f"{word.rpartition('-')[0]}-{colour[1:]}"
-                 if (colour := colour_of(word)) and word not in TOKENS["tones"]["named"] else word
-                 for word in words.split())
+    return " ".join(f"{word.rpartition('-')[0]}-{colour[1:]}"
+                    if (colour := colour_of(word)) and word not in TOKENS["tones"]["named"]
+                    else word for word in words.split())
 
 
 # -- what a shape looks like, followed in Python ------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from kafka_internals.record_batch import RecordBatch, batches
 from kafka_internals.sim.disk import Disk
-from kafka_internals.storage.log_segment import LogSegment, RollParams
+from kafka_internals.storage.log_segment import LogSegment
 from kafka_internals.storage.transaction_index import AbortedTxn, TransactionIndex
 from tests.golden.cases import GOLDEN, Case
 
@@ -33,8 +33,8 @@ class Log:
 
     def append(self, batch: RecordBatch) -> None:
         active = self.segments[-1]
-        why = active.why_roll(RollParams(self.max_ms, self.max_bytes, batch.header.max_timestamp,
-                                         batch.last_offset, batch.size, self.now_ms))
+        why = active.why_roll(self.max_ms, self.max_bytes, batch.header.max_timestamp,
+                              batch.last_offset, batch.size, self.now_ms)
         if why:
             active.on_become_inactive_segment()
             self._begin(batch.base_offset)

@@ -181,6 +181,6 @@ def test_the_engine_runs_the_same_without_a_trace():
 
 def test_nothing_left_to_do_is_said():
     world, client, _ = pair()
-    assert world.next_due_us() is None
+    assert not world.go_on(1)
     client.wake_at(70)
-    assert world.next_due_us() == 70
+    assert not world.go_on(1, 69) and world.go_on(1, 70)

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from kafka_internals.record_batch import RecordBatch, batches, encode
 from kafka_internals.sim.disk import Disk
-from kafka_internals.storage.log_segment import LogSegment, RollParams
+from kafka_internals.storage.log_segment import LogSegment
 
-NO_LIMIT = RollParams(1 << 60, 1 << 30, 0, 0, 0, 0)
+NO_LIMIT = {"max_segment_ms": 1 << 60, "max_segment_bytes": 1 << 30, "messages_size": 0,
+            "max_timestamp_in_messages": 0, "max_offset_in_messages": 0, "now_ms": 0}
 
 
 class CountingDisk(Disk):

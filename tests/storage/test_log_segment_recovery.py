@@ -80,7 +80,7 @@ def test_a_closed_segment_that_is_cut_has_room_in_its_indexes_again(disk, filled
     filled.on_become_inactive_segment()
     filled.truncate_to(10, now_ms=0)
     assert disk.size(filled.file(".index")) == disk.size(filled.file(".timeindex")) == 2_400
-    assert not filled.should_roll(NO_LIMIT._replace(max_offset_in_messages=10))
+    assert not filled.why_roll(**NO_LIMIT | dict(max_offset_in_messages=10))
 
 
 def test_a_segment_that_is_cut_to_nothing_begins_anew(disk, filled):
