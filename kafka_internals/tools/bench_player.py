@@ -110,7 +110,7 @@ def figures() -> Iterator[Figure]:
 def _open(page: Any, url: str) -> None:
     page.goto(f"{url}/lab/tree/bench.ipynb?reset")
     page.wait_for_function(READY, timeout=60_000)
-    page.evaluate(RUN, "notebook:run-all-cells")
+    page.evaluate(RUN, ["notebook:run-all-cells", {}])
     page.wait_for_function(RAN, timeout=120_000)
     if page.locator(FAILED).count():
         raise RuntimeError(page.locator(FAILED).first.inner_text())

@@ -25,8 +25,9 @@ READY = """() => { const s = window.jupyterapp?.shell.currentWidget?.sessionCont
   const k = s?.session?.kernel;
   return !!(s?.isReady && k?.connectionStatus === 'connected' && k.status === 'idle') }"""
 # Waiting in the page has no timeout: start the command, keep its end, wait for that from outside.
-RUN = """command => { window.__ran = null; jupyterapp.commands.execute(command).then(
-  ok => { window.__ran = {ok} }, error => { window.__ran = {ok: false, error: `${error}`} }) }"""
+RUN = """([name, args]) => { window.__ran = null; jupyterapp.commands.execute(name, args).then(
+  ok => { window.__ran = {ok: ok !== false} },
+  error => { window.__ran = {ok: false, error: `${error}`} }) }"""
 RAN = "() => window.__ran !== null"
 FAILED = ('.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"],'
           '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')

@@ -6,6 +6,7 @@ before its window only what four links reach.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from kafka_internals.common import TopicPartition
@@ -207,6 +208,7 @@ def _asked(scenes: list) -> set[tuple[str, str]]:
 def _changes(trace: Trace, asked: set[tuple[str, str]], window: tuple[int, int]) -> list[list]:
     """Every change that a click can ask about, and what those go back to."""
     first, last = window
+    links_of = cache(trace.links)
     wanted: dict[int, int] = {}                  # index -> links it may still follow before `first`
     todo = [(index, LINKS_BEFORE_WINDOW) for pair in sorted(asked)
             for index in trace.of(*pair) if trace.changes[index][0] <= last]
@@ -218,15 +220,14 @@ def _changes(trace: Trace, asked: set[tuple[str, str]], window: tuple[int, int])
         before = trace.changes[index][0] < first
         links -= before and trace.changes[index][2] not in ARROWS
         if links >= 0:
-            todo += [(link, links) for link in trace.links(index)]
+            todo += [(link, links) for link in links_of(index)]
     order = sorted(wanted)
     place = {index: at for at, index in enumerate(order)}
-    return [_change(trace, index, place) for index in order]
+    return [_change(trace, trace.change(index),
+                    [place[link] for link in links_of(index) if link in place]) for index in order]
 
 
-def _change(trace: Trace, index: int, place: dict[int, int]) -> list:
-    one = trace.change(index)
-    links = [place[link] for link in trace.links(index) if link in place]
+def _change(trace: Trace, one: Change, links: list[int]) -> list:
     kind = one.attribute if one.attribute in ARROWS else \
         "" if links else ENDS.get(trace.event(one.event).kind, "")
     return [one.event, one.subject, one.attribute, _plain(one.old), _plain(one.new), one.rule,

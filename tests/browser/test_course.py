@@ -29,13 +29,22 @@ def book(request, lab) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(lab, shared, book):
-    """It in JupyterLab, for the two tests that follow each other."""
-    one = shared()
-    one.page.goto(f"{lab.url}/lab/tree/{book.name}?reset")
-    one.page.wait_for_function(READY, timeout=60_000)
-    yield one
-    one.page.close()
+def in_lab(lab, shared):
+    """JupyterLab, in which one notebook after another is opened: to start it takes longer."""
+    started = shared()
+    started.page.goto(f"{lab.url}/lab?reset")
+    started.page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+    return started
+
+
+@pytest.fixture(scope="module")
+def opened(in_lab, book):
+    """The notebook, for the two tests that follow each other."""
+    in_lab.command("docmanager:open", {"path": book.name})
+    in_lab.page.wait_for_function(READY, timeout=60_000)
+    yield in_lab
+    in_lab.command("docmanager:save")               # or closing it asks
+    in_lab.command("application:close")
 
 
 def test_a_fresh_notebook_shows_its_pictures_before_anything_runs(opened):

@@ -83,7 +83,13 @@ def test_ten_records_and_ten_minutes_are_filmed_whole_and_show_what_went():
     says = [frame["say"] for frame in panel.player.source["frames"]["truth"]]
     assert "around the last that changed something" in said         # a reader asks all the time
     assert any("Old segments of orders-0 go: " in one for one in says)
-    press(panel, "One partition more", "Let ten minutes pass")
+    DONE.clear()
+
+
+def test_ten_minutes_after_growth_show_when_a_producer_learns_of_it():
+    panel = sandbox(canonical.short_memory, strips_view, "orders", missions=missions(),
+                    groups=GROUPS, name="growth")
+    press(panel, "Send", "One partition more", "Let ten minutes pass")
     says = [frame["say"] for frame in panel.player.source["frames"]["truth"]]
     assert "Java learns that orders has 4 partitions, not 3." in says
     DONE.clear()
